@@ -1,0 +1,111 @@
+//! The input of a subtask: the channels of all its senders, with their watermarks merged and their barriers aligned.
+
+use headrace_core::time::{MINUS_INFINITY, Micros};
+use headrace_operators::{Barrier, Message};
+
+use crate::channel::Receiver;
+
+struct Input {
+    channel: Receiver,
+    watermark: Micros,
+    idle: bool,
+    /// The barrier has come, and what follows it must wait for the barriers of the others.
+    blocked: bool,
+    ended: bool,
+}
+
+/// Merges the channels of a subtask into one sequence of messages.
+pub(crate) struct Gate {
+    inputs: Vec<Input>,
+    turn: usize,
+    watermark: Micros,
+    idle: bool,
+    barrier: Option<Barrier>,
+    ended: bool,
+}
+
+impl Gate {
+    /// A gate over these channels.
+    pub(crate) fn new(channels: Vec<Receiver>) -> Self {
+        let input = |channel| Input { channel, watermark: MINUS_INFINITY, idle: false, blocked: false, ended: false };
+        Gate {
+            inputs: channels.into_iter().map(input).collect(),
+            turn: 0,
+            watermark: MINUS_INFINITY,
+            idle: false,
+            barrier: None,
+            ended: false,
+        }
+    }
+
+    /// The next message of the merged sequence, if there is one yet. Channels are asked in turn.
+    pub(crate) fn poll(&mut self) -> Option<Message> {
+        let count = self.inputs.len();
+        let mut silent = 0;
+        while silent < count {
+            let at = self.turn % count;
+            self.turn = at + 1;
+            let input = &mut self.inputs[at];
+            match (!input.blocked && !input.ended).then(|| input.channel.receive()).flatten() {
+                None => silent += 1,
+                Some(message) => {
+                    silent = 0;
+                    if let Some(merged) = self.take(at, message) {
+                        return Some(merged);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, at: usize, message: Message) -> Option<Message> {
+        match message {
+            Message::Batch(_) | Message::PartitionEnd(_) => return Some(message),
+            Message::Watermark(watermark) => {
+                let input = &mut self.inputs[at];
+                input.watermark = input.watermark.max(watermark);
+                input.idle = false;
+                return self.merge();
+            }
+            Message::Idle => {
+                self.inputs[at].idle = true;
+                return self.merge();
+            }
+            Message::Barrier(barrier) => {
+                self.inputs[at].blocked = true;
+                self.barrier = Some(barrier);
+            }
+            Message::End => self.inputs[at].ended = true,
+        }
+        self.align()
+    }
+
+    // The minimum over the inputs that are not idle; it never goes back. An input that has ended keeps its watermark,
+    // which is +∞ when its rows have ended, and less when it was stopped.
+    fn merge(&mut self) -> Option<Message> {
+        match self.inputs.iter().filter(|input| !input.idle).map(|input| input.watermark).min() {
+            Some(watermark) if watermark > self.watermark => {
+                self.watermark = watermark;
+                self.idle = false;
+                Some(Message::Watermark(watermark))
+            }
+            None if !self.idle => {
+                self.idle = true;
+                Some(Message::Idle)
+            }
+            _ => None,
+        }
+    }
+
+    fn align(&mut self) -> Option<Message> {
+        if self.inputs.iter().any(|input| !input.blocked && !input.ended) {
+            return None;
+        }
+        if let Some(barrier) = self.barrier.take() {
+            self.inputs.iter_mut().for_each(|input| input.blocked = false);
+            return Some(Message::Barrier(barrier));
+        }
+        (!std::mem::replace(&mut self.ended, true)).then_some(Message::End)
+    }
+}

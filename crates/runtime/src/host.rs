@@ -1,0 +1,153 @@
+//! Calls to the JavaScript host: functions, consumers and iterables.
+//!
+//! A subtask opens a call and goes on stepping; the host takes it, works, and answers. Everything waits in one place,
+//! so that the host needs one wake-up and the number of batches it holds can be counted.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use arrow_array::RecordBatch;
+use headrace_core::{Code, Error, Result};
+
+use crate::park::Parker;
+
+/// What the host is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallKind {
+    /// Answer with rows made of these.
+    Map,
+    /// Consume these rows.
+    Sink,
+    /// Answer with the next rows.
+    Pull,
+}
+
+/// One call, as the host sees it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Its number.
+    pub id: u64,
+    /// The host's number for the function, consumer or iterable.
+    pub host: u32,
+    /// What is asked.
+    pub kind: CallKind,
+    /// The rows handed over; none for a pull.
+    pub rows: Option<RecordBatch>,
+}
+
+/// The host's answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The rows, if the answer has any; a pull without rows is the end.
+    pub rows: Option<RecordBatch>,
+    /// For a flat map: the input row of each output row.
+    pub parents: Option<Vec<u32>>,
+}
+
+struct Open {
+    call: Call,
+    schema: Option<arrow_schema::SchemaRef>,
+    caller: Arc<Parker>,
+    answer: Option<Result<Reply>>,
+}
+
+#[derive(Default)]
+struct Calls {
+    waiting: VecDeque<u64>,
+    open: HashMap<u64, Open>,
+    next: u64,
+}
+
+/// The place where calls wait for the host and answers for their subtasks.
+pub struct Host {
+    calls: Mutex<Calls>,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Host {
+    /// `wake` tells the host that a call waits; it may be called from any thread.
+    pub fn new(wake: Box<dyn Fn() + Send + Sync>) -> Self {
+        Host { calls: Mutex::default(), wake }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a call for a subtask; `schema` is what answers with rows must fit.
+    pub(crate) fn open(
+        &self,
+        host: u32,
+        kind: CallKind,
+        rows: Option<RecordBatch>,
+        schema: Option<arrow_schema::SchemaRef>,
+        caller: &Arc<Parker>,
+    ) -> u64 {
+        let mut calls = self.lock();
+        let id = calls.next;
+        calls.next += 1;
+        let call = Call { id, host, kind, rows };
+        calls.open.insert(id, Open { call, schema, caller: Arc::clone(caller), answer: None });
+        calls.waiting.push_back(id);
+        drop(calls);
+        (self.wake)();
+        id
+    }
+
+    /// The answer to a call, once there is one; the call is closed with it.
+    pub(crate) fn answer(&self, id: u64) -> Option<Result<Reply>> {
+        let mut calls = self.lock();
+        calls.open.get(&id)?.answer.as_ref()?;
+        calls.open.remove(&id)?.answer
+    }
+
+    /// The next call that the host has not taken.
+    pub fn take(&self) -> Option<Call> {
+        let mut calls = self.lock();
+        let id = calls.waiting.pop_front()?;
+        calls.open.get(&id).map(|open| open.call.clone())
+    }
+
+    /// The rows of a call that was taken.
+    ///
+    /// # Errors
+    /// When there is no such call.
+    pub fn rows(&self, id: u64) -> Result<RecordBatch> {
+        let rows = self.lock().open.get(&id).and_then(|open| open.call.rows.clone());
+        rows.ok_or_else(|| Error::internal(format!("call {id} has no rows to read")))
+    }
+
+    /// What the answer to a call must look like; `None` when it has no rows.
+    pub fn schema(&self, id: u64) -> Option<arrow_schema::SchemaRef> {
+        self.lock().open.get(&id).and_then(|open| open.schema.clone())
+    }
+
+    /// Answers a call. An answer to a call that is gone, because the job has failed meanwhile, is ignored.
+    pub fn complete(&self, id: u64, answer: Result<Reply>) {
+        let mut calls = self.lock();
+        if let Some(open) = calls.open.get_mut(&id) {
+            open.answer = Some(answer);
+            open.call.rows = None;
+            open.caller.wake();
+        }
+    }
+
+    /// Bytes of the batches that the host has or could have.
+    pub fn bytes(&self) -> usize {
+        let bytes = |open: &Open| open.call.rows.as_ref().map_or(0, RecordBatch::get_array_memory_size);
+        self.lock().open.values().map(bytes).sum()
+    }
+
+    /// Forgets all calls: the job is over.
+    pub(crate) fn close(&self) {
+        *self.lock() = Calls::default();
+    }
+}
+
+/// The error of a host that has not answered in time.
+pub(crate) fn timed_out(limit_ms: u32) -> Error {
+    Error::new(Code::UserFunctionTimeout, format!("a JavaScript function has not answered within {limit_ms} ms"))
+        .hint("Give it a longer timeout, or find out what it waits for.")
+}

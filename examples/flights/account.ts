@@ -1,0 +1,65 @@
+/** Where the rows went: nothing disappears without being counted. */
+import type { JobMetrics } from '../../ts/index.ts';
+
+/** What became of the rows that this run read, for one of the two tables. */
+export interface RowAccount {
+  readonly read: number;
+  readonly inSomeWindow: number;
+  /** Of these, late for some of their windows. */
+  readonly lateForSome: number;
+  readonly lateForAll: number;
+  /** Came after their window was closed although not late; 0 with a single partition. */
+  readonly lateAfterClose: number;
+  readonly inNoWindow: number;
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Windows that fired, and the corrections that followed. */
+  readonly windowsFired: number;
+  readonly updates: number;
+}
+
+/** The account of the window operator `uid`. */
+export function accountOf(metrics: JobMetrics, uid: string): RowAccount {
+  const own = metrics.operators.filter((operator) => operator.uid === uid);
+  const total = (name: string) => own.reduce((sum, { counters }) => sum + (counters[name] ?? 0), 0);
+  return {
+    read: metrics.rowsIn,
+    inSomeWindow: total('rowsInWindows'),
+    lateForSome: total('rowsLateForSome'),
+    lateForAll: total('rowsLate'),
+    lateAfterClose: total('rowsLateAfterClose'),
+    inNoWindow: total('rowsInNoWindow'),
+    dropped: metrics.dropped,
+    windowsFired: total('windowsFired'),
+    updates: total('updates'),
+  };
+}
+
+/** How many rows the account cannot explain; 0 when it adds up. */
+export function unexplained(account: RowAccount): number {
+  const dropped = Object.values(account.dropped).reduce((sum, count) => sum + count, 0);
+  const { read, inSomeWindow, lateForAll, lateAfterClose, inNoWindow } = account;
+  return read - inSomeWindow - lateForAll - lateAfterClose - inNoWindow - dropped;
+}
+
+/** The account as lines, each a number and what it counts. */
+export function accountLines(account: RowAccount): [number, string][] {
+  const lines: [number, string][] = [
+    [account.read, 'flights read'],
+    [
+      account.inSomeWindow,
+      `in at least one window${some(account.lateForSome, 'of them late for some of theirs')}`,
+    ],
+    [account.lateForAll, 'late for all of their windows'],
+    [account.inNoWindow, 'between two windows'],
+    ...Object.entries(account.dropped).map(([reason, count]): [number, string] => [
+      count,
+      `dropped: ${reason}`,
+    ]),
+  ];
+  if (account.lateAfterClose > 0) lines.push([account.lateAfterClose, 'after their window was closed']);
+  return lines;
+}
+
+function some(count: number, what: string): string {
+  return count === 0 ? '' : ` (${count.toLocaleString('en-US')} ${what})`;
+}

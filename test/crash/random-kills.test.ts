@@ -1,0 +1,33 @@
+/** kill −9 at random moments, as `npm start -- --chaos` does it. */
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chaos } from '../../examples/flights/chaos.ts';
+import { spawnEngine } from '../../examples/flights/engine.ts';
+import { prepare, ROWS, type Scene } from './disturbed.ts';
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await prepare();
+});
+afterAll(() => scene[Symbol.asyncDispose]());
+
+test('four kills leave what no kill leaves', async () => {
+  const seed = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  const lines: string[] = [
+    `replay with HEADRACE_SEED=${seed} npx vitest run test/crash/random-kills.test.ts`,
+  ];
+  const settings = { ...scene.settings, out: path.join(scene.folder, 'random') };
+  const { equal } = await chaos({ settings, kills: 4, seed, rows: ROWS }, (line) => lines.push(line));
+  expect(equal, lines.join('\n')).toBe(true);
+  expect(lines.filter((line) => line.startsWith('  kill ')).length).toBeGreaterThanOrEqual(4);
+}, 120_000);
+
+test('the engine ends when its parent is killed', async () => {
+  const settings = { ...scene.settings, out: path.join(scene.folder, 'orphan'), rate: 1000 };
+  const engine = await new Promise<ReturnType<typeof spawnEngine>>((resolve) => {
+    const started = spawnEngine(settings, ({ event }) => event === 'checkpoint' && resolve(started));
+  });
+  // What the kernel does to the channel when the parent is gone.
+  engine.process.disconnect();
+  expect(await engine.exit).toMatchObject({ signal: 'SIGKILL' });
+}, 30_000);

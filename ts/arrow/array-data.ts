@@ -1,0 +1,111 @@
+/**
+ * A column as Arrow lays it out: a validity bitmap, its buffers, its children; and how columns lie in an arena.
+ *
+ * An arena is one buffer that holds every buffer of a batch; its layout says where each lies (`Layout` in
+ * `binding.ts`). Reading an arena makes views and copies nothing; writing one copies each buffer once.
+ */
+import type { Layout } from '../binding.ts';
+import { HeadraceError } from '../errors.ts';
+import type { DataType, Field } from '../plan/generated.ts';
+
+/** One Arrow array, starting at its first value (no offset). */
+export interface ArrayData {
+  readonly type: DataType;
+  readonly length: number;
+  readonly nullCount: number;
+  /** One bit per value, least significant first; null when no value is null. */
+  readonly validity: Uint8Array | null;
+  /** By type: values; or offsets and bytes (`utf8`, `binary`); or offsets (`list`); or none (`struct`). */
+  readonly buffers: readonly Uint8Array[];
+  readonly children: readonly ArrayData[];
+}
+
+/** A batch in one buffer. */
+export interface Packed {
+  readonly layout: Layout;
+  readonly arena: Uint8Array;
+}
+
+// Cache-line alignment, which Arrow recommends and which satisfies every typed array.
+const ALIGNMENT = 64;
+
+/** The number of buffers of a type, without its validity bitmap. */
+function buffersOf(type: DataType): number {
+  if (type.type === 'struct') return 0;
+  return type.type === 'utf8' || type.type === 'binary' ? 2 : 1;
+}
+
+/** The children of a type as fields. */
+export function childrenOf(type: DataType): readonly Field[] {
+  if (type.type === 'struct') return type.fields;
+  return type.type === 'list' ? [{ name: 'item', data: type.item, nullable: true }] : [];
+}
+
+/** Views on the columns of an arena; they are as long-lived as the arena's content. */
+export function unpack(fields: readonly Field[], layout: Layout, arena: Uint8Array): ArrayData[] {
+  const cursor = { at: 0 };
+  const columns = fields.map((field) => unpackArray(field.data, layout, arena, cursor));
+  if (cursor.at !== layout.length) throw mismatch();
+  return columns;
+}
+
+function unpackArray(type: DataType, layout: Layout, arena: Uint8Array, cursor: { at: number }): ArrayData {
+  const next = () => layout[cursor.at++] ?? Number.NaN;
+  const [length, nullCount, count] = [next(), next(), next()];
+  if (count !== 1 + buffersOf(type)) throw mismatch();
+  const buffers: Uint8Array[] = [];
+  for (let index = 0; index < count; index++) {
+    const [offset, bytes] = [next(), next()];
+    buffers.push(arena.subarray(offset, offset + bytes));
+  }
+  const [validity, ...values] = buffers;
+  const children = childrenOf(type).map((field) => unpackArray(field.data, layout, arena, cursor));
+  return { type, length, nullCount, validity: validity?.length ? validity : null, buffers: values, children };
+}
+
+function mismatch(): HeadraceError {
+  return new HeadraceError('HR_INTERNAL', 'A batch came with a layout that does not fit its schema.');
+}
+
+/**
+ * Copies columns into one arena.
+ *
+ * @param reuse an arena to fill if it is large enough; otherwise a new one is made.
+ */
+export function pack(columns: readonly ArrayData[], reuse?: (bytes: number) => Uint8Array): Packed {
+  const entries: number[] = [];
+  const placed: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
+  let size = 0;
+  const place = (array: ArrayData): void => {
+    const buffers = [array.validity ?? new Uint8Array(0), ...array.buffers];
+    entries.push(array.length, array.nullCount, buffers.length);
+    for (const bytes of buffers) {
+      entries.push(size, bytes.length);
+      placed.push({ offset: size, bytes });
+      size += Math.ceil(bytes.length / ALIGNMENT) * ALIGNMENT;
+    }
+    for (const child of array.children) place(child);
+  };
+  for (const column of columns) place(column);
+  const arena = reuse?.(size) ?? new Uint8Array(size);
+  for (const { offset, bytes } of placed) arena.set(bytes, offset);
+  return { layout: Float64Array.from(entries), arena };
+}
+
+/** Whether the value at `row` is null. */
+export function isNullAt({ validity }: ArrayData, row: number): boolean {
+  return validity !== null && ((validity[row >> 3] ?? 0) & (1 << (row & 7))) === 0;
+}
+
+/** The bytes of a typed array. */
+export function bytesOf(view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** The offsets of a variable-length array: where each value starts, and one past the last where it ends. */
+export function offsetsOf({ buffers, length }: ArrayData): Int32Array {
+  const [bytes] = buffers;
+  // An empty array may come without offsets.
+  if (bytes === undefined || bytes.length === 0) return new Int32Array(1);
+  return new Int32Array(bytes.buffer, bytes.byteOffset, length + 1);
+}

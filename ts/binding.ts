@@ -1,0 +1,198 @@
+/**
+ * The native binding: its interface, and the loader that finds it.
+ *
+ * Everything structured crosses as JSON text; rows cross as an *arena* (one buffer) with its *layout*, see
+ * `crates/formats/src/arena.rs`. Native errors arrive as `Error` whose message is the JSON of
+ * `{code, message, hint?, place?}`; `errors.ts` turns them into `HeadraceError`.
+ */
+import { createRequire } from "node:module";
+
+/**
+ * Where the buffers of a batch lie in its arena: a pre-order walk over the columns; for each array its length, its
+ * null count, its number of buffers, then offset and byte length of each buffer, then its children the same way.
+ */
+export type Layout = Float64Array;
+
+/** A request of the engine to the host, taken with {@link BindingJob.takeCall}. */
+export interface BindingCall {
+  /** The number under which it is completed. */
+  readonly id: number;
+  /** The host's number for the function, iterable or consumer, as written in the plan. */
+  readonly host: number;
+  /** `map`: answer with rows; `sink`: consume the rows; `pull`: answer with the next rows of an iterable. */
+  readonly kind: "map" | "sink" | "pull";
+  /** Rows of the batch (0 for `pull`). */
+  readonly rows: number;
+  /** Bytes that an arena for the batch needs (0 for `pull`). */
+  readonly bytes: number;
+}
+
+/** A job: subtasks on native threads, driven by the coordinator. */
+export interface BindingJob {
+  /** Hands over rows in memory for the plan's `tableSource` number `table`; call before `start`. Copies the arena. */
+  addTable(table: number, schema: string, layout: Layout, arena: Uint8Array): void;
+  /** Starts all subtasks; `manifest` is the JSON of the checkpoint to restore, or null. */
+  start(manifest: string | null): void;
+  /** Asks the sources for barrier `checkpoint`; `periodic` goes on, `stop` and `final` end the job behind it. */
+  trigger(checkpoint: number, kind: "periodic" | "stop" | "final"): void;
+  /** Stops all subtasks at their next step, without a checkpoint. */
+  cancel(): void;
+  /** The events since the last call, as a JSON array of {@link JobEvent}. */
+  takeEvents(): string;
+  /** The next request to the host, or null. */
+  takeCall(): BindingCall | null;
+  /** Copies the batch of a taken call into `arena` and says where its buffers are. */
+  readCall(id: number, arena: Uint8Array): Layout;
+  /**
+   * Answers a call. `sink` answers with no rows; `pull` answers with rows or, at the end, with null; `map` answers
+   * with rows, and for a flat map with the input row of each output row in `parents`. Copies the arena.
+   */
+  completeCall(id: number, layout: Layout | null, arena: Uint8Array | null, parents: Uint32Array | null): void;
+  /** Fails a call, and with it the job; `error` is the JSON of `{code, message, hint?}`. */
+  failCall(id: number, error: string): void;
+  /** Counters and gauges, as the JSON of `JobMetrics`. */
+  metrics(): string;
+  /** Resolves when every native thread of the job has ended; after it the object holds nothing. */
+  join(): Promise<void>;
+}
+
+/** A state file of a checkpoint. */
+export interface StateFile {
+  readonly uid: string;
+  readonly subtask: number;
+  readonly part: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly checksum: string;
+}
+
+/** Something a sink prepared, to be committed once the checkpoint is durable. */
+export interface Committable {
+  readonly uid: string;
+  readonly subtask: number;
+  /** `pending` is renamed to `final`; both lie in `folder`. */
+  readonly folder: string;
+  readonly pending: string;
+  readonly final: string;
+  readonly bytes: number;
+  readonly checksum: string;
+}
+
+/** The position of a source, to be handed back on restore. */
+export interface SourcePosition {
+  readonly uid: string;
+  readonly subtask: number;
+  readonly position: unknown;
+}
+
+/** What one subtask contributes to a checkpoint. */
+export interface Ack {
+  readonly event: "ack";
+  readonly checkpoint: number;
+  readonly subtask: number;
+  readonly files: readonly StateFile[];
+  readonly committables: readonly Committable[];
+  readonly positions: readonly SourcePosition[];
+  /** How long the stream stood still for the freeze; µs. */
+  readonly frozenMicros: number;
+}
+
+/** What the engine tells the coordinator. */
+export type JobEvent =
+  | Ack
+  /** A source subtask has read its input to the end and waits for the final barrier. */
+  | { readonly event: "exhausted"; readonly subtask: number }
+  /** A subtask has ended cleanly. */
+  | { readonly event: "finished"; readonly subtask: number }
+  /** A subtask could not write its part of a checkpoint. */
+  | { readonly event: "declined"; readonly checkpoint: number; readonly subtask: number; readonly error: unknown }
+  /** The job has failed; all subtasks are stopping. */
+  | { readonly event: "failed"; readonly error: unknown };
+
+/** A checkpoint folder, held by this process. */
+export interface BindingStore {
+  /** The newest durable checkpoint as the JSON of `{sequence, committed, manifest}`, its files verified; or null. */
+  latest(): Promise<string | null>;
+  /** Writes a manifest under the next number of the sequence, durably, and returns that number; else `HR_FENCED`. */
+  put(manifest: string): Promise<number>;
+  /** Writes the marker that all committables of manifest `sequence` are committed. */
+  mark(sequence: number): Promise<void>;
+  /** Removes manifests below `keep`, and state files that no manifest from `keep` on names. */
+  retire(keep: number): Promise<void>;
+  /** Removes all manifests and state files of headrace (`--fresh`); foreign files stay. */
+  clear(): Promise<void>;
+  /** Releases the lock. */
+  close(): void;
+}
+
+/** A pipeline under test: one thread, one step at a time, no clock. */
+export interface BindingDriver {
+  /** Pushes rows into the plan's source node number `node`. */
+  push(node: number, layout: Layout, arena: Uint8Array): void;
+  /** Moves the watermark of source node `node` up to `time`. */
+  advanceWatermark(node: number, time: bigint): void;
+  /** Ends source node `node`. */
+  finish(node: number): void;
+  /** Runs steps until nothing moves or a call to the host is open. */
+  run(): void;
+  takeCall(): BindingCall | null;
+  readCall(id: number, arena: Uint8Array): Layout;
+  completeCall(id: number, layout: Layout | null, arena: Uint8Array | null, parents: Uint32Array | null): void;
+  failCall(id: number, error: string): void;
+  /** Takes a checkpoint, throws every operator away and restores from the checkpoint, at another parallelism if given. */
+  crashAndRestore(parallelism: number | null): void;
+  metrics(): string;
+}
+
+/** What the native library exports. */
+export interface Native {
+  /** The library's version, equal to the package's. */
+  version(): string;
+  /** The columns of a Parquet file, as the JSON of `Field[]`. */
+  parquetSchema(path: string): string;
+  /** Checks a plan and compiles it; the JSON of `CompiledPlan` (`plan/compiled.ts`). */
+  compile(plan: string, options: string): string;
+  BindingJob: new (plan: string, options: string, run: string, checkpoints: string | null, wake: () => void) => BindingJob;
+  BindingDriver: new (plan: string, options: string) => BindingDriver;
+  /** Opens and locks a checkpoint folder; creates it when it is missing. */
+  openStore(folder: string): Promise<BindingStore>;
+  /** Renames pending files to their final names, idempotently; `committables` is the JSON of `Committable[]`. */
+  commit(committables: string): Promise<void>;
+  /**
+   * Removes files of our naming scheme in `folder` that belong to no committed checkpoint of `lineage` (the JSON of
+   * `{keep: string[]}`, final file names), and nothing else.
+   */
+  withdraw(folder: string, lineage: string): Promise<void>;
+  /** Encodes the batch in `arena` as an Arrow IPC stream. */
+  encodeIpc(schema: string, layout: Layout, arena: Uint8Array): Uint8Array;
+}
+
+const require = createRequire(import.meta.url);
+
+/** The package that carries the native library for this platform, such as `headrace-linux-x64-gnu`. */
+export function platformPackage(): string {
+  const { platform, arch } = process;
+  if (platform !== "linux") return `headrace-${platform}-${arch}`;
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return `headrace-linux-${arch}-${report.header?.glibcVersionRuntime === undefined ? "musl" : "gnu"}`;
+}
+
+function load(): Native {
+  const attempts: unknown[] = [];
+  // In the checkout the library lies where the build put it; in an installation it is a package of its own.
+  for (const name of [platformPackage(), "../bindings/node/headrace.node"]) {
+    try {
+      return require(name) as Native;
+    } catch (cause) {
+      attempts.push(cause);
+    }
+  }
+  throw new AggregateError(
+    attempts,
+    `headrace found no native library for ${process.platform}-${process.arch}: install the optional package ` +
+      `${platformPackage()} (was npm run with --omit=optional?), or build it with \`npm run build\` in a checkout.`,
+  );
+}
+
+/** The native library. */
+export const native: Native = load();

@@ -1,0 +1,78 @@
+/** `headrace run FILE`: runs a pipeline to its end; Ctrl-C stops it with a checkpoint. */
+import type { Job, JobResult } from '../control/job.ts';
+import { run } from '../control/run.ts';
+import { loadPipeline } from './pipeline-file.ts';
+import { formatCount, Progress } from './progress.ts';
+
+export interface RunFlags {
+  readonly json?: boolean;
+  readonly fresh?: boolean;
+  readonly parallelism?: number;
+}
+
+/** Runs the pipeline in `file`. Progress goes to stderr, the result to stdout. */
+export async function runCommand(file: string, flags: RunFlags): Promise<void> {
+  const { outputs, options } = await loadPipeline(file);
+  const { checkpoint } = options;
+  const job = await run(outputs, {
+    ...options,
+    ...(flags.parallelism === undefined ? {} : { parallelism: flags.parallelism }),
+    ...(checkpoint !== undefined && flags.fresh ? { checkpoint: { ...checkpoint, fresh: true } } : {}),
+  });
+  const say = (text: string) => void (flags.json || process.stderr.write(`${text}\n`));
+  sayRestored(job, say);
+  const forget = stopOnSignals(job, checkpoint !== undefined, say);
+  const progress = flags.json ? undefined : new Progress(job, process.stderr);
+  try {
+    const result = await job.done;
+    progress?.stop();
+    process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${summary(result)}\n`);
+  } finally {
+    progress?.stop();
+    forget();
+  }
+}
+
+function sayRestored({ restored }: Job, say: (text: string) => void): void {
+  const { from, checkpoint, parallelism } = restored;
+  if (from === 'checkpoint')
+    say(`Going on from checkpoint ${checkpoint}, taken at parallelism ${parallelism}.`);
+  if (from === 'finished') say('The last run had finished, so this one starts over.');
+}
+
+/** The first SIGINT or SIGTERM stops the job, the second cancels it. */
+function stopOnSignals(job: Job, durable: boolean, say: (text: string) => void): () => void {
+  let asked = false;
+  const onSignal = (): void => {
+    if (asked) {
+      void job.cancel();
+      return;
+    }
+    asked = true;
+    say(`\nStopping${durable ? ' with a checkpoint' : ''}; once more to cancel.`);
+    job.stop().catch(() => {
+      // `done` tells how the job ended.
+    });
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return () => {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  };
+}
+
+function summary({ outcome, metrics, durationMs }: JobResult): string {
+  const seconds = durationMs / 1000;
+  const speed = formatCount(Math.round(metrics.rowsIn / Math.max(seconds, 0.001)));
+  const lines = [
+    `${outcome === 'finished' ? 'Finished' : 'Stopped'} after ${seconds.toFixed(1)} s (${speed} rows/s).`,
+    `rows in   ${formatCount(metrics.rowsIn)}`,
+    `rows out  ${formatCount(metrics.rowsOut)}`,
+  ];
+  if (metrics.rowsLate > 0) lines.push(`late      ${formatCount(metrics.rowsLate)}`);
+  for (const [reason, count] of Object.entries(metrics.dropped)) {
+    if (count > 0) lines.push(`dropped   ${formatCount(count)} (${reason})`);
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,120 @@
+/** What a job counts: the engine's raw counters, and the totals derived from them. */
+import type { Plan } from '../plan/generated.ts';
+import type { CheckpointCounts } from './coordinator-state.ts';
+
+/** The counters of one subtask of one operator. */
+export interface OperatorMetrics {
+  readonly uid: string;
+  readonly name: string;
+  readonly subtask: number;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** What a channel between two subtasks holds, and the most it ever held. */
+export interface ChannelMetrics {
+  readonly from: string;
+  readonly to: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly rowsMax: number;
+  readonly bytesMax: number;
+}
+
+/** What the native library reports, as JSON; watermarks are text there, because they need all 64 bits. */
+export interface NativeMetrics extends Omit<EngineMetrics, 'operators' | 'watermark'> {
+  readonly operators: readonly (Omit<OperatorMetrics, 'counters'> & {
+    readonly counters: Readonly<Record<string, number | string>>;
+  })[];
+}
+
+/** The engine's own part of the metrics. */
+export interface EngineMetrics {
+  readonly operators: readonly OperatorMetrics[];
+  readonly channels: readonly ChannelMetrics[];
+  /** Bytes of batches that JavaScript has been given and has not answered. */
+  readonly exportedBytes: number;
+  /** Native threads of the job. */
+  readonly threads: number;
+  /** The smallest watermark of the job; µs since the epoch, null before the first and after the last row. */
+  readonly watermark: number | null;
+}
+
+/** The metrics of a job; counts are of this run. */
+export interface JobMetrics extends EngineMetrics {
+  /** Rows that the sources read. */
+  readonly rowsIn: number;
+  /** Rows that the sinks took. */
+  readonly rowsOut: number;
+  /** Rows late for all their windows. */
+  readonly rowsLate: number;
+  /** Rows late for some of their windows, and counted in the others. */
+  readonly rowsLateForSome: number;
+  /** Rows that came after their window was closed although they were not late; only these may differ between runs. */
+  readonly rowsLateAfterClose: number;
+  /** Rows between windows, where the slide is larger than the size. */
+  readonly rowsInNoWindow: number;
+  /** Dropped rows by reason, such as `nullTime`. */
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly windowsFired: number;
+  readonly checkpoints: CheckpointCounts;
+}
+
+const SINKS: ReadonlySet<string> = new Set(['parquetSink', 'hostSink', 'blackholeSink']);
+
+/** The totals over all operators. A job with several windows counts a row once for each. */
+export function summarise(native: NativeMetrics, checkpoints: CheckpointCounts, plan: Plan): JobMetrics {
+  const sinks = new Set(plan.nodes.flatMap(({ uid, op }) => (SINKS.has(op.op) ? [uid] : [])));
+  const operators = native.operators.map(({ counters, ...rest }) => ({
+    ...rest,
+    counters: numeric(counters),
+  }));
+  const total = (name: string) => operators.reduce((sum, { counters }) => sum + (counters[name] ?? 0), 0);
+  return {
+    ...native,
+    operators,
+    watermark: watermarkOf(native),
+    rowsIn: total('sourceRows'),
+    // A consumer in JavaScript heads its own chain, so what came in is what it took.
+    rowsOut: operators
+      .filter(({ uid }) => sinks.has(uid))
+      .reduce((sum, { counters }) => sum + (counters.rowsOut ?? counters.headRows ?? 0), 0),
+    rowsLate: total('rowsLate'),
+    rowsLateForSome: total('rowsLateForSome'),
+    rowsLateAfterClose: total('rowsLateAfterClose'),
+    rowsInNoWindow: total('rowsInNoWindow'),
+    dropped: droppedOf(operators),
+    windowsFired: total('windowsFired'),
+    checkpoints,
+  };
+}
+
+/** The counters that count; `watermark` does not. */
+function numeric(counters: Readonly<Record<string, number | string>>): Record<string, number> {
+  const entries = Object.entries(counters).filter(([name]) => name !== 'watermark');
+  return Object.fromEntries(entries.map(([name, count]) => [name, Number(count)]));
+}
+
+function watermarkOf({ operators }: NativeMetrics): number | null {
+  const known = operators.flatMap(({ counters: { watermark } }) => {
+    const micros = watermark === undefined ? Number.NaN : Number(BigInt.asIntN(64, BigInt(watermark)));
+    // The ends of 64 bits stand for no watermark yet and for the end of the input.
+    return Math.abs(micros) < 2 ** 62 ? [micros] : [];
+  });
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+const DROPPED = /^dropped(.)(.*)$/;
+
+/** Counters called `droppedNullTime` and the like, by what follows `dropped`. */
+function droppedOf(operators: readonly OperatorMetrics[]): Record<string, number> {
+  const dropped: Record<string, number> = {};
+  for (const { counters } of operators) {
+    for (const [name, count] of Object.entries(counters)) {
+      const [, first, rest] = DROPPED.exec(name) ?? [];
+      if (first === undefined) continue;
+      const reason = `${first.toLowerCase()}${rest}`;
+      dropped[reason] = (dropped[reason] ?? 0) + count;
+    }
+  }
+  return dropped;
+}

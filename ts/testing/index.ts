@@ -1,0 +1,2 @@
+/** `headrace/testing`: pipelines under test. */
+export { type SideOutput, type SourceRef, TestDriver, type TestOptions, testDriver } from './driver.ts';

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['ts/**/*.test.ts', 'test/**/*.test.ts', 'bindings/**/*.test.ts', 'scripts/**/*.test.mjs'],
+    // A process per file: a native addon that misbehaves takes down its own file and nothing else.
+    pool: 'forks',
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});
