@@ -5,7 +5,7 @@
  * `crates/formats/src/arena.rs`. Native errors arrive as `Error` whose message is the JSON of
  * `{code, message, hint?, place?}`; `errors.ts` turns them into `HeadraceError`.
  */
-import { createRequire } from "node:module";
+import { createRequire } from 'node:module';
 
 /**
  * Where the buffers of a batch lie in its arena: a pre-order walk over the columns; for each array its length, its
@@ -20,7 +20,7 @@ export interface BindingCall {
   /** The host's number for the function, iterable or consumer, as written in the plan. */
   readonly host: number;
   /** `map`: answer with rows; `sink`: consume the rows; `pull`: answer with the next rows of an iterable. */
-  readonly kind: "map" | "sink" | "pull";
+  readonly kind: 'map' | 'sink' | 'pull';
   /** Rows of the batch (0 for `pull`). */
   readonly rows: number;
   /** Bytes that an arena for the batch needs (0 for `pull`). */
@@ -34,7 +34,7 @@ export interface BindingJob {
   /** Starts all subtasks; `manifest` is the JSON of the checkpoint to restore, or null. */
   start(manifest: string | null): void;
   /** Asks the sources for barrier `checkpoint`; `periodic` goes on, `stop` and `final` end the job behind it. */
-  trigger(checkpoint: number, kind: "periodic" | "stop" | "final"): void;
+  trigger(checkpoint: number, kind: 'periodic' | 'stop' | 'final'): void;
   /** Stops all subtasks at their next step, without a checkpoint. */
   cancel(): void;
   /** The events since the last call, as a JSON array of {@link JobEvent}. */
@@ -47,7 +47,12 @@ export interface BindingJob {
    * Answers a call. `sink` answers with no rows; `pull` answers with rows or, at the end, with null; `map` answers
    * with rows, and for a flat map with the input row of each output row in `parents`. Copies the arena.
    */
-  completeCall(id: number, layout: Layout | null, arena: Uint8Array | null, parents: Uint32Array | null): void;
+  completeCall(
+    id: number,
+    layout: Layout | null,
+    arena: Uint8Array | null,
+    parents: Uint32Array | null,
+  ): void;
   /** Fails a call, and with it the job; `error` is the JSON of `{code, message, hint?}`. */
   failCall(id: number, error: string): void;
   /** Counters and gauges, as the JSON of `JobMetrics`. */
@@ -87,7 +92,7 @@ export interface SourcePosition {
 
 /** What one subtask contributes to a checkpoint. */
 export interface Ack {
-  readonly event: "ack";
+  readonly event: 'ack';
   readonly checkpoint: number;
   readonly subtask: number;
   readonly files: readonly StateFile[];
@@ -101,13 +106,18 @@ export interface Ack {
 export type JobEvent =
   | Ack
   /** A source subtask has read its input to the end and waits for the final barrier. */
-  | { readonly event: "exhausted"; readonly subtask: number }
+  | { readonly event: 'exhausted'; readonly subtask: number }
   /** A subtask has ended cleanly. */
-  | { readonly event: "finished"; readonly subtask: number }
+  | { readonly event: 'finished'; readonly subtask: number }
   /** A subtask could not write its part of a checkpoint. */
-  | { readonly event: "declined"; readonly checkpoint: number; readonly subtask: number; readonly error: unknown }
+  | {
+      readonly event: 'declined';
+      readonly checkpoint: number;
+      readonly subtask: number;
+      readonly error: unknown;
+    }
   /** The job has failed; all subtasks are stopping. */
-  | { readonly event: "failed"; readonly error: unknown };
+  | { readonly event: 'failed'; readonly error: unknown };
 
 /** A checkpoint folder, held by this process. */
 export interface BindingStore {
@@ -137,7 +147,12 @@ export interface BindingDriver {
   run(): void;
   takeCall(): BindingCall | null;
   readCall(id: number, arena: Uint8Array): Layout;
-  completeCall(id: number, layout: Layout | null, arena: Uint8Array | null, parents: Uint32Array | null): void;
+  completeCall(
+    id: number,
+    layout: Layout | null,
+    arena: Uint8Array | null,
+    parents: Uint32Array | null,
+  ): void;
   failCall(id: number, error: string): void;
   /** Takes a checkpoint, throws every operator away and restores from the checkpoint, at another parallelism if given. */
   crashAndRestore(parallelism: number | null): void;
@@ -152,7 +167,13 @@ export interface Native {
   parquetSchema(path: string): string;
   /** Checks a plan and compiles it; the JSON of `CompiledPlan` (`plan/compiled.ts`). */
   compile(plan: string, options: string): string;
-  BindingJob: new (plan: string, options: string, run: string, checkpoints: string | null, wake: () => void) => BindingJob;
+  BindingJob: new (
+    plan: string,
+    options: string,
+    run: string,
+    checkpoints: string | null,
+    wake: () => void,
+  ) => BindingJob;
   BindingDriver: new (plan: string, options: string) => BindingDriver;
   /** Opens and locks a checkpoint folder; creates it when it is missing. */
   openStore(folder: string): Promise<BindingStore>;
@@ -172,15 +193,15 @@ const require = createRequire(import.meta.url);
 /** The package that carries the native library for this platform, such as `headrace-linux-x64-gnu`. */
 export function platformPackage(): string {
   const { platform, arch } = process;
-  if (platform !== "linux") return `headrace-${platform}-${arch}`;
+  if (platform !== 'linux') return `headrace-${platform}-${arch}`;
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  return `headrace-linux-${arch}-${report.header?.glibcVersionRuntime === undefined ? "musl" : "gnu"}`;
+  return `headrace-linux-${arch}-${report.header?.glibcVersionRuntime === undefined ? 'musl' : 'gnu'}`;
 }
 
 function load(): Native {
   const attempts: unknown[] = [];
   // In the checkout the library lies where the build put it; in an installation it is a package of its own.
-  for (const name of [platformPackage(), "../bindings/node/headrace.node"]) {
+  for (const name of ['../bindings/node/headrace.node', platformPackage()]) {
     try {
       return require(name) as Native;
     } catch (cause) {

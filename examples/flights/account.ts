@@ -41,25 +41,21 @@ export function unexplained(account: RowAccount): number {
   return read - inSomeWindow - lateForAll - lateAfterClose - inNoWindow - dropped;
 }
 
-/** The account as lines, each a number and what it counts. */
+/** The account as lines, each a number and what it counts; what did not happen is left out. */
 export function accountLines(account: RowAccount): [number, string][] {
-  const lines: [number, string][] = [
+  const late = `${account.lateForSome.toLocaleString('en-US')} of them late for some of theirs`;
+  const always: [number, string][] = [
     [account.read, 'flights read'],
-    [
-      account.inSomeWindow,
-      `in at least one window${some(account.lateForSome, 'of them late for some of theirs')}`,
-    ],
+    [account.inSomeWindow, `in at least one window${account.lateForSome === 0 ? '' : ` (${late})`}`],
     [account.lateForAll, 'late for all of their windows'],
+  ];
+  const seldom: [number, string][] = [
     [account.inNoWindow, 'between two windows'],
+    [account.lateAfterClose, 'after their window was closed'],
     ...Object.entries(account.dropped).map(([reason, count]): [number, string] => [
       count,
       `dropped: ${reason}`,
     ]),
   ];
-  if (account.lateAfterClose > 0) lines.push([account.lateAfterClose, 'after their window was closed']);
-  return lines;
-}
-
-function some(count: number, what: string): string {
-  return count === 0 ? '' : ` (${count.toLocaleString('en-US')} ${what})`;
+  return [...always, ...seldom.filter(([count]) => count > 0)];
 }

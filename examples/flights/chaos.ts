@@ -35,7 +35,7 @@ export async function chaos(plan: ChaosPlan, say: (line: string) => void): Promi
   const [out, peaceful] = [`${settings.out}-chaos`, `${settings.out}-undisturbed`];
   say(`Undisturbed run into ${peaceful}`);
   await finish({ ...settings, out: peaceful, fresh: true });
-  let rate = settings.rate ?? plan.rows / (((kills + 2) * (WAIT_MS_MAX + FIRST_CHECKPOINT_MS)) / 1000);
+  let rate = settings.rate ?? plan.rows / (((kills + 1) * (WAIT_MS_MAX + FIRST_CHECKPOINT_MS)) / 1000);
   say(
     `Run into ${out} at ${amount(Math.round(rate))} rows/s, to be killed ${kills} times (--seed ${plan.seed})`,
   );

@@ -27,7 +27,7 @@ export function countTests(log) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const code = Number(process.argv[2]);
   const { passed, failed, stoppedAt } = countTests(readFileSync(0, 'utf8'));
-  if (stoppedAt !== undefined) console.log(`Stopped at ${stoppedAt}: the steps after it did not run.`);
+  if (stoppedAt !== undefined) console.log(`Stopped at ${stoppedAt}.`);
   console.log(`${passed} passed, ${failed} failed`);
   process.exit(code !== 0 ? code : failed > 0 || passed === 0 ? 1 : 0);
 }

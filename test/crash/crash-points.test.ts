@@ -25,7 +25,7 @@ async function expectUndisturbed(settings: JobSettings): Promise<void> {
 // `name:n` is the n-th time that the process comes by. Each subtask passes after-freeze and each file between-renames once
 // a checkpoint, and starting writes a manifest too; so these numbers lie behind the first checkpoint.
 const phases = [
-  'after-freeze:40',
+  'after-freeze:4',
   'before-manifest:4',
   'after-manifest:4',
   'between-renames:20',

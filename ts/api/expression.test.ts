@@ -58,6 +58,7 @@ describe('constants take the type of what they stand beside', () => {
     [f.time.plus(minutes(1)), { type: 'duration', value: '60000000' }],
     [f.time.minus(f.time).gt(1n), { type: 'duration', value: '1' }],
     [f.time.minus(f.time).times(2), { type: 'i64', value: '2' }],
+    [f.time.minus(f.time).times(2n), { type: 'i64', value: '2' }],
     [f.day.eq(11_000), { type: 'date', value: 11_000 }],
     [f.i64.isNotDistinctFrom(null), { type: 'null' }],
     // Behind an operation, its result decides.

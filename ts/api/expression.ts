@@ -102,7 +102,9 @@ for (const [name, fn] of Object.entries(CALLS)) {
 
 /** `left op right`; a constant on the right takes a type that suits the left. */
 export function binary(op: BinaryOp, left: Expression, right: unknown): Expression {
-  const other = operand(right, left.data);
+  // A duration is multiplied by a number, so a bigint there is no duration.
+  const factor = op === 'times' && left.data?.type === 'duration';
+  const other = operand(right, factor ? { type: 'i64' } : left.data);
   const node: Expr = { kind: 'binary', op, left: left.node, right: other.node };
   const data = left.data?.type === 'f32' && other.node.kind === 'literal' ? left.data : other.data;
   return new Expression(node, binaryType(op, left.data, data));

@@ -7,7 +7,7 @@
 import { ArenaPool } from '../arrow/arena-pool.ts';
 import { pack } from '../arrow/array-data.ts';
 import { Batch } from '../arrow/batch.ts';
-import { ShapeError } from '../arrow/shape-error.ts';
+import { describe, ShapeError } from '../arrow/shape-error.ts';
 import type { Chunk } from '../arrow/to-arrays.ts';
 import type { BindingCall, BindingJob } from '../binding.ts';
 import { type ErrorPlace, HeadraceError, isHeadraceError } from '../errors.ts';
@@ -207,7 +207,7 @@ export class HostExecutor {
         place,
       });
     }
-    const text = cause instanceof Error ? cause.message : String(cause);
+    const text = textOf(cause);
     const what = { map: 'function', sink: 'consumer', pull: 'iterable' }[call.kind];
     return new HeadraceError('HR_USER_FUNCTION_FAILED', `The ${what} threw: ${text}`, { place, cause });
   }
@@ -233,6 +233,15 @@ export class HostExecutor {
       place: placeOf(this.#config.plan, call.host),
       hint,
     });
+  }
+}
+
+/** What user code threw, as text; it may be anything, also something that cannot be converted to text. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return describe(thrown);
   }
 }
 

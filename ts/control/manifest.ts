@@ -4,6 +4,7 @@ import type { Committable, SourcePosition, StateFile } from '../binding.ts';
 import { HeadraceError } from '../errors.ts';
 import type { JobOptions, Node, Plan } from '../plan/generated.ts';
 import type { Lineage } from './lineage.ts';
+import { brokenMember } from './manifest-shape.ts';
 
 /** The version of the manifest format. */
 export const MANIFEST_VERSION = 1;
@@ -50,10 +51,16 @@ export interface Latest {
   readonly manifest: CheckpointManifest;
 }
 
-/** Reads what `BindingStore.latest` returned; `HR_CHECKPOINT_VERSION` for another version of the format. */
+/**
+ * Reads what `BindingStore.latest` returned; `HR_CHECKPOINT_VERSION` for another version of the format,
+ * `HR_CHECKPOINT_DAMAGED` for what is no manifest.
+ */
 export function parseLatest(json: string): Latest {
   const latest = JSON.parse(json) as Latest;
-  const { version } = latest.manifest as { version: unknown };
+  const manifest: unknown = latest.manifest;
+  if (typeof manifest !== 'object' || manifest === null) throw noManifest(latest.sequence, 'it is no object');
+  const { version } = manifest as { version?: unknown };
+  if (version === undefined) throw noManifest(latest.sequence, 'it has no version');
   if (version !== MANIFEST_VERSION) {
     throw new HeadraceError(
       'HR_CHECKPOINT_VERSION',
@@ -61,7 +68,20 @@ export function parseLatest(json: string): Latest {
       { hint: 'Resume it with the headrace that wrote it, or start over with checkpoint.fresh.' },
     );
   }
+  const broken = brokenMember(manifest);
+  if (broken !== undefined)
+    throw noManifest(latest.sequence, `its '${broken}' is missing or of another type`);
   return latest;
+}
+
+function noManifest(sequence: number, reason: string): HeadraceError {
+  return new HeadraceError(
+    'HR_CHECKPOINT_DAMAGED',
+    `Manifest ${sequence} is none of headrace's: ${reason}.`,
+    {
+      hint: 'Restore the folder from a backup, or start over with checkpoint.fresh.',
+    },
+  );
 }
 
 /**

@@ -8,9 +8,10 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Datum,
     types::{Float32Type, Float64Type},
 };
+use arrow_buffer::BooleanBuffer;
 use arrow_ord::cmp;
 use arrow_schema::ArrowError;
-use headrace_core::{Error, Result};
+use headrace_core::Result;
 use headrace_plan::{BinaryOp, DataType};
 
 use crate::node::BinaryKernel;
@@ -98,16 +99,15 @@ fn not_distinct<T: Float>(left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRe
     let ((left, left_scalar), (right, right_scalar)) = (left.get(), right.get());
     let (left, right) = (primitive::<T>(left)?, primitive::<T>(right)?);
     let equal = verdicts::<T>(left, right, &T::equal, left_scalar, right_scalar);
-    let missing = |array: &dyn Array, scalar: bool| -> Result<_> {
-        let flags = is_null(array)?.values().clone();
-        let all = flags.iter().next().ok_or_else(|| Error::internal("a scalar without a value"));
-        Ok(if scalar && equal.len() != 1 { all.map(|null| fill(null, equal.len()))? } else { flags })
+    let missing = |array: &dyn Array, scalar: bool| match scalar {
+        true => Ok(repeat(array.is_null(0), equal.len())),
+        false => is_null(array).map(|flags| flags.values().clone()),
     };
     let (left, right) = (missing(left, left_scalar)?, missing(right, right_scalar)?);
     let neither = &!&left & &!&right;
     Ok(Arc::new(BooleanArray::new(&(&equal & &neither) | &(&left & &right), None)))
 }
 
-fn fill(value: bool, len: usize) -> arrow_buffer::BooleanBuffer {
-    if value { arrow_buffer::BooleanBuffer::new_set(len) } else { arrow_buffer::BooleanBuffer::new_unset(len) }
+fn repeat(value: bool, len: usize) -> BooleanBuffer {
+    if value { BooleanBuffer::new_set(len) } else { BooleanBuffer::new_unset(len) }
 }

@@ -16,6 +16,15 @@
 //! another and is above every number. Text is measured in characters (Unicode scalar values). Integer overflow and
 //! integer division by zero are errors, never silent.
 //!
+//! Where it deliberately differs from DuckDB 1.5, besides what the plan says:
+//! - an integer and an `f32` meet in `f64`, which holds both, where DuckDB takes `f32`;
+//! - `trim` removes all white space, DuckDB's spaces only;
+//! - `substring` takes any positions, DuckDB refuses those beyond 2³²;
+//! - text with an offset such as `+02` becomes the timestamp in UTC, where DuckDB's `TIMESTAMP` drops the offset; text
+//!   that goes on after a date is refused; NaN is `nan` whatever its sign;
+//! - a float that only rounding puts outside `i32` or `i64` is a failed cast, where DuckDB wraps around;
+//! - `utf8` and `binary` convert by their UTF-8 bytes, without DuckDB's `\x` escapes.
+//!
 //! # Errors in the data
 //! `case`, `coalesce`, `and` and `or` never fail on a row for which the failing operand is not needed, reading from
 //! left to right. An error always is that of the first bad row, whatever the batch size, and

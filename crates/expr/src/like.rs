@@ -1,5 +1,7 @@
 //! SQL LIKE patterns: `%` stands for any characters, `_` for exactly one; there is no escape.
 
+use memchr::memmem::Finder;
+
 /// A pattern cut at its `%`s.
 pub(crate) struct Pattern {
     segments: Vec<Segment>,
@@ -29,11 +31,17 @@ struct Segment {
     text: String,
     chars: usize,
     wild: bool,
+    finder: Finder<'static>,
 }
 
 impl Segment {
     fn new(text: &str) -> Self {
-        Segment { text: text.to_owned(), chars: text.chars().count(), wild: text.contains('_') }
+        Segment {
+            text: text.to_owned(),
+            chars: text.chars().count(),
+            wild: text.contains('_'),
+            finder: Finder::new(text).into_owned(),
+        }
     }
 
     /// What follows the segment at the start of `text`.
@@ -42,13 +50,16 @@ impl Segment {
             return text.strip_prefix(&self.text);
         }
         let mut rest = text.chars();
-        self.text.chars().all(|wanted| rest.next().is_some_and(|c| wanted == '_' || wanted == c)).then(|| rest.as_str())
+        self.text
+            .chars()
+            .all(|wanted| rest.next().is_some_and(|c| wanted == '_' || wanted == c))
+            .then_some(rest.as_str())
     }
 
     /// What follows the segment at its leftmost place in `text`.
     fn find_in<'a>(&self, text: &'a str) -> Option<&'a str> {
         if !self.wild {
-            return text.find(&self.text).and_then(|at| text.get(at + self.text.len()..));
+            return self.finder.find(text.as_bytes()).and_then(|at| text.get(at + self.text.len()..));
         }
         text.char_indices().find_map(|(at, _)| self.strip_prefix_of(text.get(at..)?))
     }

@@ -7,7 +7,7 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Datum, Int64Array, StringArray, builder::StringBuilder, cast::AsArray,
     types::Int64Type,
 };
-use arrow_buffer::Buffer;
+use arrow_buffer::{Buffer, OffsetBuffer};
 use headrace_core::{Code, Error, Result};
 
 use crate::like::Pattern;
@@ -31,14 +31,16 @@ pub(crate) fn upper(array: &dyn Array) -> Result<ArrayRef> {
     change_case(strings(array)?, |byte| byte.to_ascii_uppercase(), upper_char)
 }
 
-// A column of ASCII keeps its offsets, so its bytes are changed in one sweep.
+// A column of ASCII keeps its lengths, so its bytes are changed in one sweep.
 fn change_case(texts: &StringArray, ascii: fn(u8) -> u8, mapping: fn(char) -> char) -> Result<ArrayRef> {
     let offsets = texts.value_offsets();
     let (start, end) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
     let bytes = texts.value_data().get(start as usize..end as usize).unwrap_or_default();
-    if start == 0 && bytes.is_ascii() {
+    if bytes.is_ascii() {
         let changed: Buffer = bytes.iter().map(|&byte| ascii(byte)).collect::<Vec<u8>>().into();
-        return Ok(Arc::new(StringArray::try_new(texts.offsets().clone(), changed, texts.nulls().cloned())?));
+        // The bytes of a slice do not start at the start of the buffer; those of the result do.
+        let offsets = OffsetBuffer::new(offsets.iter().map(|offset| offset - start).collect());
+        return Ok(Arc::new(StringArray::try_new(offsets, changed, texts.nulls().cloned())?));
     }
     map(texts, |text| Cow::Owned(text.chars().map(mapping).collect()))
 }

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "the generated file is compared with the one that is committed")]
+
 use std::{fs, path::Path};
 
 use ts_rs::{Config, TS};

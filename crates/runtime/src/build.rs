@@ -1,6 +1,6 @@
 //! From chains to subtasks: channels are laid, sources opened, operators made.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use arrow_array::RecordBatch;
 use headrace_connect::{
@@ -31,9 +31,9 @@ pub(crate) struct Materials<'a> {
     pub(crate) compiled: &'a CompiledPlan,
     pub(crate) host: Arc<Host>,
     /// Rows in memory, by the number in the plan.
-    pub(crate) tables: &'a HashMap<u32, Arc<Vec<RecordBatch>>>,
+    pub(crate) tables: &'a BTreeMap<u32, Arc<Vec<RecordBatch>>>,
     /// Sources of the test driver, by node; they take the place of the plan's.
-    pub(crate) pushed: &'a HashMap<usize, PushSource>,
+    pub(crate) pushed: &'a BTreeMap<usize, PushSource>,
     pub(crate) run: &'a str,
     /// The number of the first checkpoint that this run will take.
     pub(crate) first_checkpoint: u64,

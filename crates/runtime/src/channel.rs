@@ -79,6 +79,7 @@ fn size(message: &Message) -> (usize, usize) {
 }
 
 impl Sender {
+    #[expect(clippy::result_large_err, reason = "the message is given back, not an error made")]
     /// Puts a message in, or gives it back when the channel is full; the sender is then woken once there is room.
     pub(crate) fn send(&self, message: Message) -> Result<(), Message> {
         let (rows, bytes) = size(&message);

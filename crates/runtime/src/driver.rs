@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -27,9 +27,9 @@ use crate::{
 pub struct Driver {
     compiled: CompiledPlan,
     host: Arc<Host>,
-    pushed: HashMap<usize, PushSource>,
+    pushed: BTreeMap<usize, PushSource>,
     built: Built,
-    ended: HashSet<u32>,
+    ended: BTreeSet<u32>,
     supervisor: Collector,
     checkpoint: u64,
     now: Micros,
@@ -38,9 +38,9 @@ pub struct Driver {
 // Gathers what the subtasks freeze, in place of the writer.
 #[derive(Default)]
 struct Collector {
-    barriers: RefCell<HashMap<u32, Barrier>>,
+    barriers: RefCell<BTreeMap<u32, Barrier>>,
     collected: RefCell<Vec<Collected>>,
-    exhausted: RefCell<HashSet<u32>>,
+    exhausted: RefCell<BTreeSet<u32>>,
 }
 
 impl Supervisor for Collector {
@@ -72,7 +72,7 @@ impl Driver {
         let pushed = sources.map(push).collect();
         let built = make(&compiled, &host, &pushed, 1)?;
         let supervisor = Collector::default();
-        Ok(Driver { compiled, host, pushed, built, ended: HashSet::new(), supervisor, checkpoint: 0, now: 0 })
+        Ok(Driver { compiled, host, pushed, built, ended: BTreeSet::new(), supervisor, checkpoint: 0, now: 0 })
     }
 
     /// The columns of a source.
@@ -211,7 +211,7 @@ fn parts(collected: Vec<Collected>) -> Result<(Vec<Part>, Vec<SourcePosition>)> 
 fn make(
     compiled: &CompiledPlan,
     host: &Arc<Host>,
-    pushed: &HashMap<usize, PushSource>,
+    pushed: &BTreeMap<usize, PushSource>,
     checkpoint: u64,
 ) -> Result<Built> {
     let files = |op: &Op| matches!(op, Op::ParquetSink { .. });
@@ -222,7 +222,7 @@ fn make(
     build(&Materials {
         compiled,
         host: Arc::clone(host),
-        tables: &HashMap::new(),
+        tables: &BTreeMap::new(),
         pushed,
         run: "0000000000000000",
         first_checkpoint: checkpoint,

@@ -44,6 +44,15 @@ impl Head {
         }
     }
 
+    /// The partitions that a source reads.
+    pub(crate) fn partitions(&self) -> Vec<u32> {
+        match self {
+            Head::Source(source) => source.positions().iter().map(|position| position.partition).collect(),
+            Head::Pull(pull) => vec![pull.partition],
+            Head::Gate(_) | Head::Calls(_) => Vec::new(),
+        }
+    }
+
     pub(crate) fn is_source(&self) -> bool {
         matches!(self, Head::Source(_) | Head::Pull(_))
     }

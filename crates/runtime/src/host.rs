@@ -4,7 +4,7 @@
 //! so that the host needs one wake-up and the number of batches it holds can be counted.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -56,7 +56,7 @@ struct Open {
 #[derive(Default)]
 struct Calls {
     waiting: VecDeque<u64>,
-    open: HashMap<u64, Open>,
+    open: BTreeMap<u64, Open>,
     next: u64,
 }
 

@@ -1,7 +1,7 @@
 //! A job: every subtask on a thread of its own.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
@@ -14,7 +14,7 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use headrace_core::{Error, Result, time::Micros};
+use headrace_core::{Code, Error, Result, time::Micros};
 use headrace_operators::Barrier;
 use serde_json::{Value, json};
 
@@ -33,6 +33,8 @@ use crate::{
 const SLEEP: Duration = Duration::from_millis(100);
 /// How often a running subtask publishes its counters; µs.
 const PUBLISH_EVERY: Micros = 50_000;
+/// How long the host may take to see that a function's time is up before the terminal is told.
+const WATCH: Duration = Duration::from_secs(1);
 /// Stack of a subtask's thread, in bytes.
 const STACK_BYTES: usize = 4 << 20;
 
@@ -49,8 +51,8 @@ pub struct JobSpec {
 #[derive(Default)]
 struct Shared {
     events: Mutex<Vec<Event>>,
-    barriers: Mutex<HashMap<u32, Barrier>>,
-    counters: Mutex<HashMap<u32, Vec<NodeCounters>>>,
+    barriers: Mutex<BTreeMap<u32, Barrier>>,
+    counters: Mutex<BTreeMap<u32, Vec<NodeCounters>>>,
     cancelled: AtomicBool,
     threads: AtomicUsize,
 }
@@ -65,7 +67,7 @@ pub struct Job {
     shared: Arc<Shared>,
     host: Arc<Host>,
     wake: Arc<dyn Fn() + Send + Sync>,
-    tables: HashMap<u32, Arc<Vec<RecordBatch>>>,
+    tables: BTreeMap<u32, Arc<Vec<RecordBatch>>>,
     parkers: Vec<SharedParker>,
     sources: Vec<u32>,
     channels: Vec<(u32, u32, Probe)>,
@@ -81,7 +83,7 @@ impl Job {
             shared: Arc::default(),
             host: Arc::new(Host::new(Box::new(move || for_host()))),
             wake,
-            tables: HashMap::new(),
+            tables: BTreeMap::new(),
             parkers: Vec::new(),
             sources: Vec::new(),
             channels: Vec::new(),
@@ -122,7 +124,7 @@ impl Job {
                 .map_err(|error| Error::internal(format!("the manifest cannot be read: {error}")))?,
             None => Restored::default(),
         };
-        let pushed = HashMap::new();
+        let pushed = BTreeMap::new();
         let mut built = build(&Materials {
             compiled: &self.spec.compiled,
             host: Arc::clone(&self.host),
@@ -283,7 +285,11 @@ impl Worker {
             Err(error) => {
                 self.shared.cancelled.store(true, Ordering::Release);
                 self.parkers.iter().for_each(|parker| parker.wake());
+                let hangs = (error.code() == Code::UserFunctionTimeout).then(|| error.clone());
                 self.tell(Event::Failed { error });
+                if let Some(error) = hangs {
+                    self.watch(&error);
+                }
             }
         }
     }
@@ -309,6 +315,15 @@ impl Worker {
             }
         }
         Ok(false)
+    }
+
+    // A function that loops without end keeps the host from seeing that its time is up, so the terminal is told instead.
+    #[expect(clippy::disallowed_methods, reason = "it is the absence of an event that is waited for")]
+    fn watch(&self, error: &Error) {
+        thread::sleep(WATCH);
+        if !lock(&self.shared.events).is_empty() {
+            eprintln!("{error} The JavaScript thread does not respond: the function seems to be in an endless loop.");
+        }
     }
 
     fn publish(&self, subtask: &Subtask) {

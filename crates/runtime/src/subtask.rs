@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headrace_connect::{Prepared, Sink};
 use headrace_core::{Error, Result, time::Micros};
-use headrace_operators::{Barrier, Counters, FrozenPart, Message, Operator, Output};
+use headrace_operators::{Barrier, BarrierKind, Counters, FrozenPart, Message, Operator, Output};
 
 use crate::{
     event::SourcePosition,
@@ -306,7 +306,7 @@ impl Subtask {
         if self.head.is_source()
             && let Some(barrier) = supervisor.barrier(self.id)
         {
-            return Ok(self.start(Message::Barrier(barrier), now));
+            return Ok(self.cut(barrier, now));
         }
         if self.exhausted {
             return Ok(Step::Blocked(None));
@@ -322,6 +322,19 @@ impl Subtask {
             }
             Next::Wait(until) => self.idle(now, until),
         }
+    }
+
+    // A source that is drained before it is exhausted ends here: first its partitions, then the barrier.
+    fn cut(&mut self, barrier: Barrier, now: Micros) -> Step {
+        let drained = barrier.kind == BarrierKind::Final && !self.exhausted;
+        let step = self.start(Message::Barrier(barrier), now);
+        if drained {
+            self.exhausted = true;
+            let ends =
+                self.head.partitions().into_iter().map(|partition| Task::Deliver(0, Message::PartitionEnd(partition)));
+            self.stack.extend(ends);
+        }
+        step
     }
 
     fn start(&mut self, message: Message, now: Micros) -> Step {

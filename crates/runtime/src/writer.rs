@@ -1,8 +1,8 @@
 //! The background writer: turns what subtasks froze into durable files, and acknowledges it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use headrace_core::{Code, Error, Result};
+use headrace_core::Result;
 use headrace_formats::ParquetFile;
 
 use crate::{
@@ -41,17 +41,10 @@ fn write_all(place: &StatePlace, collected: Collected) -> Result<Event> {
             let part = part.name.to_owned();
             files.push(StateFile { uid, subtask, part, file, bytes: written.bytes, checksum: written.checksum });
         }
-        sync(folder)?;
     }
     let committables = collected.prepared.into_iter().map(|prepared| prepared.finish()).collect::<Result<Vec<_>>>()?;
     let frozen_micros = collected.frozen_micros;
     Ok(Event::Ack { checkpoint, subtask, files, committables, positions: collected.positions, frozen_micros })
-}
-
-// A file is only there after a crash once its folder has been written too.
-fn sync(folder: &Path) -> Result<()> {
-    let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| Error::new(Code::Io, format!("cannot write {}: {error}", folder.display())))
 }
 
 /// The writer's inbox; one message a subtask and checkpoint, and one checkpoint at a time.

@@ -20,8 +20,8 @@ pub(super) fn kernel(from: &DataType, to: &DataType, safe: bool) -> Option<Unary
     use DataType::{Binary, Bool, F32, F64, I32, I64, Utf8};
     Some(match (from, to) {
         (Bool | I32 | I64, Utf8) => arrow(to),
-        (F32, Utf8) => Box::new(|values| format::<Float32Type>(values, |value, out| write_float(value, out))),
-        (F64, Utf8) => Box::new(|values| format::<Float64Type>(values, |value, out| write_float(value, out))),
+        (F32, Utf8) => Box::new(|values| format::<Float32Type>(values, write_float)),
+        (F64, Utf8) => Box::new(|values| format::<Float64Type>(values, write_float)),
         (Utf8, Bool) => Box::new(move |values| array(booleans(values, safe)?)),
         (Utf8, I32) => Box::new(move |values| {
             array(parse::<Int32Type>(values, safe, |text| parse_integer(text)?.try_into().ok())?)

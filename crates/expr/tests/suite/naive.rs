@@ -401,7 +401,7 @@ fn plain(text: &str) -> Option<String> {
 
 /// The integer nearest to a decimal number of at most 38 digits, halves away from zero.
 fn nearest_integer(text: &str) -> Option<i128> {
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let shift = exponent.parse::<i32>().ok()? - fraction.len() as i32;
     let digits: i128 = format!("{whole}{fraction}").parse().ok()?;

@@ -70,7 +70,7 @@ impl Aggregates {
     pub(crate) fn compile(aggregates: &[NamedAggregate], schema: &Schema) -> Result<Self> {
         let mut this = Aggregates { shared: Vec::new(), outputs: Vec::new() };
         for aggregate in aggregates {
-            let (kind, finish, _) = plan(&aggregate.name, &aggregate.function, schema)?;
+            let (kind, finish, _) = plan(aggregate, schema)?;
             let (arg, filter) = (aggregate.function.arg(), aggregate.filter.as_ref());
             let known = this.shared.iter().position(|shared| {
                 shared.kind == kind && shared.arg.as_ref() == arg && shared.filter.as_ref() == filter
@@ -218,7 +218,7 @@ fn plan_type(compiled: &Compiled) -> Result<DataType> {
 /// `HR_TYPE_MISMATCH` when the function does not take its argument's type; `HR_OPTION_INVALID` for a rank or number
 /// of entries outside its range.
 pub fn result_field(aggregate: &NamedAggregate, schema: &Schema) -> Result<Field> {
-    let (_, finish, nullable) = plan(&aggregate.name, &aggregate.function, schema)?;
+    let (_, finish, nullable) = plan(aggregate, schema)?;
     if let Some(filter) = &aggregate.filter {
         compile_filter(&aggregate.name, filter, schema)?;
     }
@@ -234,13 +234,14 @@ pub fn result_field(aggregate: &NamedAggregate, schema: &Schema) -> Result<Field
     Ok(Field::new(&aggregate.name, data.to_arrow(), nullable))
 }
 
-// The accumulator, what is read off it, and whether that can be null.
-fn plan(name: &str, function: &AggregateFunction, schema: &Schema) -> Result<(Kind, Finish, bool)> {
+// The accumulator, what is read off it, and whether that can be null. A result stands for at least one row, so most are
+// null only where an argument is or a filter leaves no row over.
+fn plan(aggregate: &NamedAggregate, schema: &Schema) -> Result<(Kind, Finish, bool)> {
     use AggregateFunction as F;
-    let data = match function.arg() {
-        Some(arg) => Some(plan_type(&compile(arg, schema)?)?),
-        None => None,
-    };
+    let (name, function) = (&aggregate.name, &aggregate.function);
+    let arg = function.arg().map(|arg| compile(arg, schema)).transpose()?;
+    let nullable = aggregate.filter.is_some() || arg.as_ref().is_some_and(Compiled::nullable);
+    let data = arg.map(|arg| arg.data_type().clone());
     let wrong = |what: &str| {
         let found = data.as_ref().map_or_else(|| "nothing".to_owned(), |data| format!("{data:?}"));
         Error::new(Code::TypeMismatch, format!("'{name}' takes {what}, but its argument is {found}"))
@@ -248,6 +249,8 @@ fn plan(name: &str, function: &AggregateFunction, schema: &Schema) -> Result<(Ki
     let scalar = data.clone().filter(|data| !matches!(data, DataType::List { .. } | DataType::Struct { .. }));
     let number =
         data.clone().filter(|data| matches!(data, DataType::I32 | DataType::I64 | DataType::F32 | DataType::F64));
+    // NaN takes no part in a quantile, so that of nothing but NaN is null.
+    let is_float = matches!(data, Some(DataType::F32 | DataType::F64));
     let sum_kind = match data {
         Some(DataType::F32 | DataType::F64) => Kind::FloatSum,
         _ => Kind::IntegerSum,
@@ -255,17 +258,17 @@ fn plan(name: &str, function: &AggregateFunction, schema: &Schema) -> Result<(Ki
     Ok(match function {
         F::Count { .. } => (Kind::Count, Finish::Count, false),
         F::Sum { .. } => match &data {
-            Some(DataType::I32 | DataType::I64) => (sum_kind, Finish::Sum(DataType::I64), true),
-            Some(DataType::Duration) => (sum_kind, Finish::Sum(DataType::Duration), true),
-            Some(DataType::F32 | DataType::F64) => (sum_kind, Finish::Sum(DataType::F64), true),
+            Some(DataType::I32 | DataType::I64) => (sum_kind, Finish::Sum(DataType::I64), nullable),
+            Some(DataType::Duration) => (sum_kind, Finish::Sum(DataType::Duration), nullable),
+            Some(DataType::F32 | DataType::F64) => (sum_kind, Finish::Sum(DataType::F64), nullable),
             _ => return Err(wrong("a number or a duration")),
         },
-        F::Avg { .. } => number.map(|_| (sum_kind, Finish::Avg, true)).ok_or_else(|| wrong("a number"))?,
+        F::Avg { .. } => number.map(|_| (sum_kind, Finish::Avg, nullable)).ok_or_else(|| wrong("a number"))?,
         F::Stddev { .. } => number.map(|_| (Kind::Stddev, Finish::Stddev, true)).ok_or_else(|| wrong("a number"))?,
-        F::Min { .. } => (Kind::Min, Finish::Value(scalar.ok_or_else(|| wrong("a single value"))?), true),
-        F::Max { .. } => (Kind::Max, Finish::Value(scalar.ok_or_else(|| wrong("a single value"))?), true),
-        F::First { .. } => (Kind::First, Finish::Value(scalar.ok_or_else(|| wrong("a single value"))?), true),
-        F::Last { .. } => (Kind::Last, Finish::Value(scalar.ok_or_else(|| wrong("a single value"))?), true),
+        F::Min { .. } => (Kind::Min, Finish::Value(scalar.ok_or_else(|| wrong("a single value"))?), nullable),
+        F::Max { .. } => (Kind::Max, Finish::Value(scalar.ok_or_else(|| wrong("a single value"))?), nullable),
+        F::First { .. } => (Kind::First, Finish::Value(scalar.ok_or_else(|| wrong("a single value"))?), nullable),
+        F::Last { .. } => (Kind::Last, Finish::Value(scalar.ok_or_else(|| wrong("a single value"))?), nullable),
         F::ApproxDistinct { .. } => {
             scalar.map(|_| (Kind::Distinct, Finish::Distinct, false)).ok_or_else(|| wrong("a single value"))?
         }
@@ -273,7 +276,9 @@ fn plan(name: &str, function: &AggregateFunction, schema: &Schema) -> Result<(Ki
             if !(0.0..=1.0).contains(q) {
                 return Err(Error::new(Code::OptionInvalid, format!("'{name}' asks for rank {q}; ranks are 0 to 1")));
             }
-            number.map(|_| (Kind::Quantile, Finish::Quantile(*q), true)).ok_or_else(|| wrong("a number"))?
+            number
+                .map(|_| (Kind::Quantile, Finish::Quantile(*q), nullable || is_float))
+                .ok_or_else(|| wrong("a number"))?
         }
         F::TopK { k, .. } => {
             if !(1..=K_MAX).contains(k) {

@@ -110,7 +110,7 @@ impl FloatSumState {
     }
 
     fn total(&self) -> Option<f64> {
-        (self.count > 0).then(|| match (self.nan, self.infinite, self.negative_infinite) {
+        (self.count > 0).then_some(match (self.nan, self.infinite, self.negative_infinite) {
             (0, 0, 0) => self.sum + self.compensation,
             (0, _, 0) => f64::INFINITY,
             (0, 0, _) => f64::NEG_INFINITY,

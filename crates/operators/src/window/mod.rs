@@ -172,7 +172,9 @@ impl Window {
             let key = self.table.keys.intern(keys.get(from as usize), hashes[from as usize]);
             self.table.keys.refer(key);
             let row_watermark = kept.row_watermarks[row].max(self.reached);
-            self.counts.late_for_some += 1;
+            let (first, _) = self.slices.windows_of(kept.times[row]);
+            let late_for_first = row_watermark >= self.slices.end(first).saturating_add(self.spec.lateness);
+            self.counts.late_for_some += u64::from(late_for_first);
             self.held.push(row_watermark, HeldRow { key, rows: Arc::clone(&kept), row: row as u32 });
         }
         Ok(())
@@ -374,7 +376,9 @@ impl Operator for Window {
         let fates = self.sort_out(&prepared, &keys, &hashes);
         self.table.states.update(&fates.slots, &prepared)?;
         self.hold(&fates.held, &prepared, &keys, &hashes)?;
-        self.send_late(fates.late, &batch, out)
+        self.send_late(fates.late, &batch, out)?;
+        // What such a row waits for may have happened already.
+        if self.held.next().is_some_and(|at| at <= self.received) { self.pump(out) } else { Ok(()) }
     }
 
     fn on_watermark(&mut self, watermark: Micros, out: &mut Output) -> Result<()> {

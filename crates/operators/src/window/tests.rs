@@ -22,6 +22,9 @@ impl Random {
     }
 }
 
+/// Rows and total by key and window start.
+type Finals = BTreeMap<(String, Micros), (i64, i64)>;
+
 #[derive(Debug, Clone)]
 struct Case {
     size: Micros,
@@ -58,7 +61,7 @@ impl Case {
     }
 
     /// What the semantics say, row by row: the final results, the late rows' lateness, and rows in no window.
-    fn expected(&self) -> (BTreeMap<(String, Micros), (i64, i64)>, Vec<i64>, u64) {
+    fn expected(&self) -> (Finals, Vec<i64>, u64) {
         let (mut results, mut late, mut nowhere) = (BTreeMap::new(), Vec::new(), 0);
         let mut largest = None;
         for (key, time, value) in &self.rows {
@@ -134,7 +137,7 @@ fn spec(case: &Case) -> WindowSpec {
 struct Answer {
     /// Results in order, as text with all bits of every column; per key, because only that order is promised.
     results: BTreeMap<String, Vec<String>>,
-    finals: BTreeMap<(String, Micros), (i64, i64)>,
+    finals: Finals,
     late: Vec<i64>,
 }
 

@@ -4,7 +4,7 @@
 mod graph;
 mod resolve;
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use headrace_core::{Code, Error, Result, key::KEY_GROUPS};
 use headrace_plan::{JobOptions, Node, PLAN_VERSION, Plan, data_type::from_schema};
@@ -31,7 +31,7 @@ pub fn compile(plan: Plan, options: JobOptions) -> Result<CompiledPlan> {
         return Err(Error::new(Code::PlanVersion, text).hint("Use the same version of headrace on both sides."));
     }
     check_options(&options)?;
-    let mut uids = HashSet::new();
+    let mut uids = BTreeSet::new();
     for node in &plan.nodes {
         if !uids.insert(node.uid.as_str()) {
             let error = Error::new(Code::PlanInvalid, format!("two operators have the uid '{}'", node.uid));

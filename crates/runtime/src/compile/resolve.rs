@@ -21,6 +21,8 @@ pub(crate) struct Resolved {
     pub(crate) schema: SchemaRef,
     /// The columns of the late side output.
     pub(crate) late: Option<SchemaRef>,
+    /// The name of the event-time column of the late side output.
+    pub(crate) late_event_time: Option<String>,
     /// The name of the event-time column, while it still is one.
     pub(crate) event_time: Option<String>,
     /// Whether rows may update earlier ones.
@@ -60,7 +62,8 @@ fn inputs(node: &Node, resolved: &[Resolved]) -> Result<Vec<Resolved>> {
             0 => Ok(from.clone()),
             1 => {
                 let late = from.late.clone().ok_or_else(|| invalid("the input has no side output"))?;
-                Ok(Resolved { schema: late, late: None, updates: false, ..from.clone() })
+                let event_time = from.late_event_time.clone();
+                Ok(Resolved { schema: late, late: None, updates: false, event_time, ..from.clone() })
             }
             other => Err(invalid(format!("there is no output {other}"))),
         }
@@ -170,6 +173,7 @@ fn source(op: &Op, schema: SchemaRef, options: &JobOptions, partitions: &mut u32
     Resolved {
         schema,
         late: None,
+        late_event_time: None,
         event_time: None,
         updates: false,
         partitions: (first..first + count).collect(),
@@ -210,6 +214,7 @@ fn union(inputs: &[Resolved]) -> Result<Resolved> {
     Ok(Resolved {
         schema: Arc::new(Schema::new(fields)),
         late: None,
+        late_event_time: None,
         event_time,
         updates: inputs.iter().any(|input| input.updates),
         partitions: inputs.iter().flat_map(|input| input.partitions.iter().copied()).collect(),
@@ -290,6 +295,7 @@ fn window(
     Ok(Resolved {
         schema: Arc::new(Schema::new(fields)),
         late: Some(Arc::new(Schema::new(late))),
+        late_event_time: input.event_time.clone(),
         event_time: Some(WINDOW_END.to_owned()),
         updates: lateness > 0,
         parallelism: if keys.is_empty() { 1 } else { options.parallelism },

@@ -1,0 +1,50 @@
+/** The aggregation with and without checkpoints. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { run } from '../../ts/index.ts';
+import { aggregated } from '../lib/generated.ts';
+import { collectGarbage, serve } from '../lib/peer.ts';
+
+/** What is run; without `everyMs` there are no checkpoints. */
+export interface Question {
+  readonly rows: number;
+  readonly everyMs: number | null;
+}
+
+/** How long it took, on the clock and on all cores together, and how many checkpoints completed meanwhile. */
+export interface Timed {
+  readonly ms: number;
+  readonly cpuMs: number;
+  readonly checkpoints: number;
+  readonly bytesOfLast: number;
+  readonly rowsOut: number;
+}
+
+async function time({ rows, everyMs }: Question, folder: string): Promise<Timed> {
+  collectGarbage();
+  const checkpoint = everyMs === null ? {} : { checkpoint: { every: everyMs, to: folder, fresh: true } };
+  const before = process.cpuUsage();
+  const job = await run(aggregated(rows), checkpoint);
+  const { durationMs, metrics } = await job.done;
+  const { user, system } = process.cpuUsage(before);
+  const { completed, last } = metrics.checkpoints;
+  return {
+    ms: durationMs,
+    cpuMs: (user + system) / 1000,
+    checkpoints: completed,
+    bytesOfLast: last?.bytes ?? 0,
+    rowsOut: metrics.rowsOut,
+  };
+}
+
+serve({
+  time: async (question: Question): Promise<Timed> => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'headrace-bench-'));
+    try {
+      return await time(question, folder);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+});

@@ -1,0 +1,79 @@
+/** A job that takes checkpoints and lasts about two seconds unless it is stopped, for failures in its midst. */
+import path from 'node:path';
+import { expect } from 'vitest';
+import {
+  at,
+  count,
+  generate,
+  type Job,
+  type RunEvent,
+  type RunOptions,
+  run,
+  sink,
+  source,
+  sum,
+  tumbling,
+} from '../../ts/index.ts';
+import { rowsIn, until } from './support.ts';
+
+const ROWS = 3000;
+
+/** Where a job has its checkpoints and its result. */
+export interface Places {
+  readonly state: string;
+  readonly out: string;
+}
+
+/** Both places in one folder. */
+export function placesIn(folder: string): Places {
+  return { state: path.join(folder, 'state'), out: path.join(folder, 'out') };
+}
+
+/** One window for each row, keyed by its number; `rate` slows the job down. */
+export function pipeline({ out }: Places, rate?: number) {
+  return source
+    .generator({
+      columns: { id: generate.sequence(), at: generate.timestamp({ start: at('2001-01-01'), step: '1s' }) },
+      rows: ROWS,
+      ...(rate === undefined ? {} : { rate }),
+    })
+    .watermark('at', { lag: '10s' })
+    .keyBy('id')
+    .window(tumbling('1m'))
+    .aggregate((f) => ({ n: count(), total: sum(f.id) }))
+    .to(sink.parquet(out));
+}
+
+/** Small batches and frequent checkpoints. */
+export function options({ state }: Places, more: Partial<RunOptions> = {}): RunOptions {
+  return { batchRows: 50, checkpoint: { every: '20ms', to: state }, ...more };
+}
+
+/** Starts the job, slowed down, and waits until some checkpoints are complete. */
+export async function begin(places: Places, checkpoints = 3): Promise<Job> {
+  let completed = 0;
+  const onEvent = ({ event }: RunEvent) => {
+    if (event === 'checkpoint') completed += 1;
+  };
+  const job = await run(pipeline(places, 1500), options(places, { onEvent }));
+  // A failure of the job is told to whoever waits for `done`, which may be later.
+  job.done.catch(() => {});
+  await until(() => completed >= checkpoints);
+  return job;
+}
+
+/** Runs the job to its end, and requires that it went on from a checkpoint and left each row exactly once. */
+export async function expectResumed(places: Places): Promise<void> {
+  const job = await run(pipeline(places), options(places, { parallelism: 2 }));
+  expect(job.restored.from).toBe('checkpoint');
+  expect((await job.done).outcome).toBe('finished');
+  await expectComplete(places);
+}
+
+/** Requires that the result holds each row exactly once. */
+export async function expectComplete({ out }: Places): Promise<void> {
+  const rows = await rowsIn(out, 'id');
+  expect(rows.map(({ id, n, total }) => [Number(id), Number(n), Number(total)])).toEqual(
+    Array.from({ length: ROWS }, (_, id) => [id, 1, id]),
+  );
+}

@@ -1,0 +1,158 @@
+/** Random expressions over random rows, evaluated by the engine and by DuckDB: the same values, and the same errors. */
+import { DuckDBBlobValue, type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { isHeadraceError, run, sink, source } from '../../ts/index.ts';
+import { type Row, relation, row, schema } from './columns.ts';
+import { type Columns, type Tree, tree } from './trees.ts';
+
+interface Case {
+  readonly rows: readonly Row[];
+  readonly trees: readonly Tree[];
+  readonly batchRows: number;
+}
+
+const cases = fc.record<Case>({
+  rows: fc.array(row, { minLength: 1, maxLength: 24 }),
+  trees: fc.array(tree, { minLength: 1, maxLength: 60, size: 'max' }),
+  batchRows: fc.constantFrom(1, 5, 8192),
+});
+
+let instance: DuckDBInstance;
+let duckdb: DuckDBConnection;
+beforeAll(async () => {
+  instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  duckdb = await instance.connect();
+  // What it rewrites it may also evaluate where the query does not.
+  await duckdb.run('PRAGMA disable_optimizer');
+});
+afterAll(() => {
+  duckdb.closeSync();
+  instance.closeSync();
+});
+
+/** What an expression yields: the text of its value on each row, or the code it fails with. */
+type Outcome = { readonly values: readonly string[] } | { readonly code: string };
+
+function text(value: unknown): string {
+  if (value instanceof DuckDBBlobValue) return text(value.bytes);
+  if (value instanceof Uint8Array) return `0x${Buffer.from(value).toString('hex')}`;
+  return Object.is(value, -0) ? '-0' : String(value);
+}
+
+async function query(sql: string): Promise<Record<string, unknown>[]> {
+  return (await duckdb.runAndReadAll(sql)).getRowObjects() as Record<string, unknown>[];
+}
+
+/** DuckDB's outcomes, all from one query: what fails on a row is null there, and its flag too. */
+async function expectedOutcomes({ rows, trees }: Case): Promise<Outcome[]> {
+  await duckdb.run(`CREATE OR REPLACE TEMP TABLE input AS SELECT * FROM ${relation(rows)}`);
+  const columns = trees.flatMap(({ sql }, index) => [
+    `TRY(${sql}) AS v${index}`,
+    `TRY(${sql} IS NULL) IS NULL AS failed${index}`,
+  ]);
+  const results = await query(`SELECT ${columns.join(',\n')} FROM input ORDER BY "row"`);
+  return Promise.all(
+    trees.map(async ({ sql }, index): Promise<Outcome> => {
+      const first = results.findIndex((result) => result[`failed${index}`] === true);
+      if (first >= 0) return { code: await failureOn(sql, first) };
+      return { values: results.map((result) => text(result[`v${index}`])) };
+    }),
+  );
+}
+
+/** Our code for DuckDB's error. */
+async function failureOn(sql: string, index: number): Promise<string> {
+  try {
+    await query(`SELECT ${sql} AS value FROM input WHERE "row" = ${index}`);
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.includes('HR_DIVISION_BY_ZERO')) return 'HR_DIVISION_BY_ZERO';
+    if (message.startsWith('Conversion Error')) return 'HR_CAST_FAILED';
+    if (message.startsWith('Out of Range Error')) return 'HR_OVERFLOW';
+    throw error;
+  }
+  throw new Error(`DuckDB first failed on row ${index} and then did not: ${sql}`);
+}
+
+/** The engine's outcomes of expressions that do not fail, all from one job. */
+async function evaluate({ rows, batchRows }: Case, trees: readonly Tree[]): Promise<Outcome[]> {
+  const out = source
+    .rows(rows as never, { schema })
+    .select((f) => {
+      const columns = f as unknown as Columns;
+      return Object.fromEntries(trees.map(({ build }, index) => [`v${index}`, build(columns)])) as never;
+    })
+    .to(sink.collect());
+  const job = await run([out], { batchRows });
+  await job.done;
+  return trees.map((_, index) => ({
+    values: out.rows.map((result) => text((result as Record<string, unknown>)[`v${index}`])),
+  }));
+}
+
+async function evaluateOne(tried: Case, one: Tree): Promise<Outcome> {
+  try {
+    const [outcome] = await evaluate(tried, [one]);
+    return outcome ?? { values: [] };
+  } catch (error) {
+    if (!isHeadraceError(error)) throw error;
+    return { code: error.code };
+  }
+}
+
+async function actualOutcomes(tried: Case, expected: readonly Outcome[]): Promise<Outcome[]> {
+  const sound = tried.trees.filter((_, index) => 'values' in (expected[index] ?? {}));
+  let together: Map<Tree, Outcome | undefined> = new Map();
+  try {
+    const outcomes = await evaluate(tried, sound);
+    together = new Map(sound.map((each, index) => [each, outcomes[index]]));
+  } catch {
+    // One of them fails although it should not; each for itself shows which.
+  }
+  return Promise.all(tried.trees.map(async (each) => together.get(each) ?? (await evaluateOne(tried, each))));
+}
+
+const seen = { values: 0, failures: new Map<string, number>() };
+
+async function check(tried: Case): Promise<void> {
+  const expected = await expectedOutcomes(tried);
+  const actual = await actualOutcomes(tried, expected);
+  for (const [index, { source: text, sql }] of tried.trees.entries()) {
+    const message = `${text}\n${sql}\nover ${tried.rows.length} rows: ${describeRows(tried.rows, sql)}`;
+    expect(actual[index], message).toEqual(expected[index]);
+  }
+  for (const outcome of expected) {
+    if ('values' in outcome) seen.values += 1;
+    else seen.failures.set(outcome.code, (seen.failures.get(outcome.code) ?? 0) + 1);
+  }
+}
+
+/** The values of the columns that an expression reads. */
+function describeRows(rows: readonly Row[], sql: string): string {
+  const names = Object.keys(schema).filter((name) => sql.includes(`"${name}"`));
+  return rows
+    .map((each) => `{ ${names.map((name) => `${name}: ${text(each[name])}`).join(', ')} }`)
+    .join(', ');
+}
+
+const FILE = 'test/expressions/expressions.property.test.ts';
+const RUNS = 60;
+
+test('expressions equal DuckDB’s', async () => {
+  const seed = Number(process.env.HEADRACE_SEED ?? Date.now() % 2 ** 31);
+  await fc.assert(fc.asyncProperty(cases, check), {
+    seed,
+    numRuns: Math.ceil(RUNS * Number(process.env.HEADRACE_RUNS ?? 1)),
+    reporter: (outcome) => {
+      if (!outcome.failed) return;
+      throw new Error(
+        `${(outcome.errorInstance as Error | undefined)?.message}\nReplay with: HEADRACE_SEED=${outcome.seed} npx vitest run ${FILE}`,
+        { cause: outcome.errorInstance },
+      );
+    },
+  });
+  // Else the property would have shown nothing about errors.
+  expect(seen.values).toBeGreaterThan(RUNS * 10);
+  expect([...seen.failures.keys()].sort()).toEqual(['HR_CAST_FAILED', 'HR_DIVISION_BY_ZERO', 'HR_OVERFLOW']);
+}, 600_000);
