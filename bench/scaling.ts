@@ -50,15 +50,17 @@ const [cpuOne, cpuTwo] = [of(cpu, 'aggregation, 1 core'), of(cpu, 'aggregation, 
 const exchange = summarise(
   cpuTwo.samples.map((value, index) => value - (cpuOne.samples[index] ?? Number.NaN)),
 );
+const bound = (2 * cpuOne.median) / cpuTwo.median;
 const figures = {
   rows: ROWS,
   speedUp,
+  speedUpBound: bound,
   exchangeNsPerRow: exchange,
   wall: Object.fromEntries(names.map((name) => [name, of(wall, name)])),
   cpu: Object.fromEntries(names.map((name) => [name, of(cpu, name)])),
 };
 conclude('scaling', figures, [
-  `speed-up: ${spread(speedUp, 2)}`,
+  `speed-up: ${spread(speedUp, 2)}; with both cores to itself at most ${bound.toFixed(2)}, going by the CPU time`,
   `exchange: ${spread(exchange)} ns/row, the CPU time at parallelism 2 above that at parallelism 1`,
   `median (least–most) of ${ROUNDS} rounds in alternation after one to warm up`,
   `${ROWS} rows, 229 keys, tumbling 1 h, count, sum and avg; the rows are generated while they are aggregated, because`,

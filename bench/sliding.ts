@@ -1,18 +1,18 @@
 /**
  * Sliding windows, a slide of one minute and sizes from one minute to 60 hours: the time per row of input and output, and
- * how flat it is; beside it the cost of merging every pane of every window. `npm run bench -- sliding [--rows 100000]`
+ * how flat it is; beside it the cost of merging every pane of every window. `npm run bench -- sliding [--rows 200000]`
  */
 import { startPeer } from './lib/peer.ts';
 import { conclude, numberOption, printTable } from './lib/report.ts';
 import { type Summary, spread, summarise } from './lib/statistics.ts';
 import type { Question, Sums, Timed } from './sliding/question.ts';
 
-const ROWS = numberOption('rows', 100_000);
+const ROWS = numberOption('rows', 200_000);
 const ROUNDS = numberOption('rounds', 5);
 const RATIOS = [1, 6, 60, 360, 3600];
 const CORE = '0';
 // The peer's cost grows with the ratio, so that it gets fewer rows where it would take minutes.
-const PEER_MERGES_MAX = 4e9;
+const PEER_MERGES_MAX = 2e9;
 
 await using engine = startPeer(new URL('./sliding/engine.ts', import.meta.url), CORE);
 await using remerge = startPeer(new URL('./sliding/remerge.ts', import.meta.url), CORE);

@@ -53,7 +53,7 @@ export interface BindingJob {
     arena: Uint8Array | null,
     parents: Uint32Array | null,
   ): void;
-  /** Fails a call, and with it the job; `error` is the JSON of `{code, message, hint?}`. */
+  /** Fails a call, and with it the job; `error` is the JSON of `{code, message, hint?, row?}` (`row` within the batch). */
   failCall(id: number, error: string): void;
   /** Counters and gauges, as the JSON of `JobMetrics`. */
   metrics(): string;

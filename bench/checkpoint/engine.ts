@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { run } from '../../ts/index.ts';
+import { type RunEvent, run } from '../../ts/index.ts';
 import { aggregated } from '../lib/generated.ts';
 import { collectGarbage, serve } from '../lib/peer.ts';
 
@@ -17,23 +17,27 @@ export interface Timed {
   readonly ms: number;
   readonly cpuMs: number;
   readonly checkpoints: number;
-  readonly bytesOfLast: number;
+  /** Of the largest checkpoint. */
+  readonly bytesMax: number;
   readonly rowsOut: number;
 }
 
 async function time({ rows, everyMs }: Question, folder: string): Promise<Timed> {
   collectGarbage();
   const checkpoint = everyMs === null ? {} : { checkpoint: { every: everyMs, to: folder, fresh: true } };
+  let bytesMax = 0;
+  const onEvent = (event: RunEvent) => {
+    if (event.event === 'checkpoint') bytesMax = Math.max(bytesMax, event.bytes);
+  };
   const before = process.cpuUsage();
-  const job = await run(aggregated(rows), checkpoint);
+  const job = await run(aggregated(rows), { ...checkpoint, onEvent });
   const { durationMs, metrics } = await job.done;
   const { user, system } = process.cpuUsage(before);
-  const { completed, last } = metrics.checkpoints;
   return {
     ms: durationMs,
     cpuMs: (user + system) / 1000,
-    checkpoints: completed,
-    bytesOfLast: last?.bytes ?? 0,
+    checkpoints: metrics.checkpoints.completed,
+    bytesMax,
     rowsOut: metrics.rowsOut,
   };
 }

@@ -5,9 +5,13 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { HOUR } from '../../examples/flights/dataset.ts';
+import { spawnEngine } from '../../examples/flights/engine.ts';
+import type { JobSettings } from '../../examples/flights/job.ts';
 import { native } from '../../ts/binding.ts';
 import type { CheckpointManifest, Latest } from '../../ts/control/manifest.ts';
 import { run } from '../../ts/index.ts';
+import { writePrefix } from '../flights/prefix.ts';
 import {
   begin,
   expectComplete,
@@ -17,7 +21,7 @@ import {
   pipeline,
   placesIn,
 } from './slow-job.ts';
-import { failure, failureOf, finished, parquetFiles, scene } from './support.ts';
+import { failure, failureOf, finished, parquetFiles, scene, until } from './support.ts';
 
 const here = scene();
 const places = (): Places => placesIn(here.path());
@@ -56,6 +60,35 @@ describe('a folder that another process holds', () => {
       options(places(), { checkpoint: { every: '20ms', to: state, fresh: true } }),
     );
     await expectComplete(places());
+  });
+
+  it('is HR_LOCKED for two flights jobs on one --out, and the first goes on', async () => {
+    const settings: JobSettings = {
+      source: await writePrefix(here.path(), 5000),
+      out: here.path('flights'),
+      windowing: { key: 'origin', size: HOUR, slide: HOUR, lag: HOUR, lateness: 0n },
+      parallelism: 1,
+      batchRows: 100,
+      rate: 1000,
+      checkpointMs: 50,
+      fresh: false,
+    };
+    let checkpoints = 0;
+    const first = spawnEngine(settings, ({ event }) => {
+      if (event === 'checkpoint') checkpoints += 1;
+    });
+    try {
+      await until(() => checkpoints > 0);
+      const { messages } = await spawnEngine(settings).exit;
+      const failed = messages.find((message) => message.event === 'failed');
+      expect(failed).toMatchObject({ code: 'HR_LOCKED' });
+      expect(failed).toHaveProperty('message', expect.stringContaining(`process ${first.process.pid}`));
+      const before = checkpoints;
+      await until(() => checkpoints > before);
+    } finally {
+      first.process.kill('SIGKILL');
+      await first.exit;
+    }
   });
 
   it('is HR_LOCKED also within one process, and harms neither job', async () => {

@@ -62,6 +62,7 @@ describe.skipIf(!canMount)('a disk that fills up', () => {
     const free = await fill();
     const error = await failure(() => job.done);
     expect(error.code).toMatch(/^HR_(CHECKPOINT_FAILED|IO)$/);
+    console.log(error.message, JSON.stringify(error.place));
     expect(error.message).toMatch(/No space left/);
     expect(job.metrics().threads).toBe(0);
     // Still full: it says so again, and nothing is lost.
@@ -92,6 +93,7 @@ describe.skipIf(!canMount && isRoot)('a folder that becomes read-only', () => {
       const thaw = await freeze(places[which]);
       const error = await failure(() => job.done);
       expect(error.code).toMatch(/^HR_(CHECKPOINT_FAILED|IO|COMMIT_FAILED)$/);
+      console.log(error.message, JSON.stringify(error.place));
       expect(error.message).toMatch(/Read-only|Permission denied/);
       expect(error.message).toContain(places[which]);
       const again = await failureOf(pipeline(places), options(places));

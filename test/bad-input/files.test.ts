@@ -1,5 +1,5 @@
 /** Files that are missing, empty, cut short, of other types, or changed behind the job's back. */
-import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { openDuckDB, parquetIn } from '../../examples/flights/duckdb.ts';
 import {
@@ -7,6 +7,8 @@ import {
   type RunEvent,
   type RunOptions,
   run,
+  type SchemaOf,
+  type Stream,
   sink,
   source,
   sum,
@@ -220,60 +222,95 @@ describe('a file without rows', () => {
 });
 
 describe('a source that changed between a stop and the resumption', () => {
-  const rows = (value: string) =>
-    `SELECT TIMESTAMP '2001-01-01' + to_seconds(i) AS at, ${value} AS value FROM range(3000) r(i)`;
+  const ROWS = 3000;
+  const schema = { at: t.timestamp().nullable(), value: t.i64().nullable() };
+  const query = (value: string) =>
+    `SELECT TIMESTAMP '2001-01-01' + to_seconds(i) AS at, ${value} AS value FROM range(${ROWS}) r(i)`;
+  const inMemory = (from: bigint) =>
+    Array.from({ length: ROWS }, (_, i) => ({ at: BigInt(i) * 1_000_000n, value: BigInt(i) + from }));
   const options = (): RunOptions => ({
     batchRows: 50,
     checkpoint: { every: '20ms', to: here.path('state') },
   });
-  const pipeline = (rate?: number) => {
-    const input = source.parquet(here.path('in.parquet'), {
-      schema: { at: t.timestamp().nullable(), value: t.i64().nullable() },
-      ...(rate === undefined ? {} : { rate }),
-    });
-    return input
+
+  /** A kind of source over the same rows: how it is written, changed, and read. */
+  interface Kind {
+    readonly write: (change: 0 | 1) => Promise<unknown>;
+    readonly read: (rate: number) => Stream<SchemaOf<typeof schema>, null>;
+  }
+  const file = (): Kind => ({
+    write: (change) => writeParquet(here.path('in.parquet'), query(`i + ${change}`)),
+    read: (rate) => source.parquet(here.path('in.parquet'), { schema, rate }),
+  });
+  const memory = (): Kind => {
+    let rows = inMemory(0n);
+    return {
+      write: async (change) => {
+        rows = inMemory(BigInt(change));
+      },
+      read: (rate) => source.rows(rows, { schema, rate }),
+    };
+  };
+  const kinds: readonly (readonly [what: string, kind: () => Kind, operator: RegExp])[] = [
+    ['a file', file, /^parquet/],
+    [
+      'a sorted file',
+      () => ({ ...file(), read: (rate) => file().read(rate).inOrderOf('at') }),
+      /parquet|inOrderOf/,
+    ],
+    ['rows in memory', memory, /^rows$/],
+  ];
+
+  const pipeline = ({ read }: Kind, rate = Number.POSITIVE_INFINITY) =>
+    read(rate)
       .watermark('at', { lag: '0s' })
       .window(tumbling('1m'))
       .aggregate((f) => ({ total: sum(f.value) }))
       .to(sink.parquet(here.path('out')));
-  };
-  const stopAmidst = async (end: 'stop' | 'cancel') => {
-    await writeParquet(here.path('in.parquet'), rows('i'));
+
+  async function stopAmidst(kind: Kind, end: 'stop' | 'cancel'): Promise<void> {
     let checkpoints = 0;
     const onEvent = ({ event }: RunEvent) => {
       if (event === 'checkpoint') checkpoints += 1;
     };
-    const job = await run(pipeline(2000), { ...options(), onEvent });
+    const job = await run(pipeline(kind, 2000), { ...options(), onEvent });
     await until(() => checkpoints >= 3);
     await job[end]();
-  };
+  }
 
-  it.each(['stop', 'cancel'] as const)(
-    'is HR_SOURCE_CHANGED after %s(), and the old data goes on',
-    async (end) => {
-      await stopAmidst(end);
-      const before = await readFile(here.path('in.parquet'));
-      await writeParquet(here.path('in.parquet'), rows('i + 1'));
-      const error = await failureOf(pipeline(), options());
-      expect(error.code).toBe('HR_SOURCE_CHANGED');
-      expect(error.message).toContain('in.parquet');
-      expect(error.place?.uid).toBeTypeOf('string');
-      expect(error.place?.at).toMatch(/files\.test\.ts:\d+/);
-      expect(error.hint).toContain('fresh');
-      await writeFile(here.path('in.parquet'), before);
-      const job = await run(pipeline(), options());
-      expect(job.restored.from).toBe('checkpoint');
-      await job.done;
-      const totals = (await rowsIn(here.path('out'))).map(({ total }) => Number(total));
-      expect(totals.sort((a, b) => a - b)).toEqual(
-        Array.from({ length: 50 }, (_, minute) => minute * 3600 + 1770),
-      );
-    },
-  );
+  describe.each(kinds)('(%s)', (_, make, operator) => {
+    it.each(['stop', 'cancel'] as const)(
+      'is HR_SOURCE_CHANGED after %s(), and the old data goes on',
+      async (end) => {
+        const kind = make();
+        await kind.write(0);
+        await stopAmidst(kind, end);
+        await kind.write(1);
+        const error = await failureOf(pipeline(kind), options());
+        expect(error.code).toBe('HR_SOURCE_CHANGED');
+        expect(error.place?.operator).toMatch(operator);
+        expect(error.place?.uid).toBeTypeOf('string');
+        expect(error.place?.at).toMatch(/files\.test\.ts:\d+/);
+        expect(error.hint).toContain('fresh');
+        await kind.write(0);
+        const job = await run(pipeline(kind), options());
+        expect(job.restored.from).toBe('checkpoint');
+        await job.done;
+        const totals = (await rowsIn(here.path('out'))).map(({ total }) => Number(total));
+        expect(totals.sort((a, b) => a - b)).toEqual(
+          Array.from({ length: ROWS / 60 }, (_, minute) => minute * 3600 + 1770),
+        );
+      },
+    );
+  });
 
-  it('is HR_SOURCE_CHANGED when the file is gone or shorter', async () => {
-    await stopAmidst('stop');
-    await writeParquet(here.path('in.parquet'), `${rows('i')} LIMIT 10`);
-    expect((await failureOf(pipeline(), options())).code).toBe('HR_SOURCE_CHANGED');
+  it('is HR_SOURCE_CHANGED when it is shorter, and HR_NOT_FOUND when it is gone', async () => {
+    const kind = file();
+    await kind.write(0);
+    await stopAmidst(kind, 'stop');
+    await writeParquet(here.path('in.parquet'), `${query('i')} LIMIT 10`);
+    expect((await failureOf(pipeline(kind), options())).code).toBe('HR_SOURCE_CHANGED');
+    await rm(here.path('in.parquet'));
+    expect((await failureOf(pipeline(kind), options())).code).toBe('HR_NOT_FOUND');
   });
 });

@@ -1,4 +1,5 @@
 /** A job that takes checkpoints and lasts about two seconds unless it is stopped, for failures in its midst. */
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
 import {
@@ -70,8 +71,10 @@ export async function expectResumed(places: Places): Promise<void> {
   await expectComplete(places);
 }
 
-/** Requires that the result holds each row exactly once. */
+/** Requires that the result holds each row exactly once, and that nothing of ours lies beside it. */
 export async function expectComplete({ out }: Places): Promise<void> {
+  const pending = /^part-[0-9a-f]{8,}-\d+-\d+\.parquet\.pending$/;
+  expect((await readdir(out)).filter((name) => pending.test(name))).toEqual([]);
   const rows = await rowsIn(out, 'id');
   expect(rows.map(({ id, n, total }) => [Number(id), Number(n), Number(total)])).toEqual(
     Array.from({ length: ROWS }, (_, id) => [id, 1, id]),

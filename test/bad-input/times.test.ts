@@ -1,4 +1,14 @@
 /** Event times that are null, beyond every calendar, or far ahead of all others. */
+import {
+  type Data,
+  type DataType,
+  DateMillisecond,
+  makeData,
+  makeVector,
+  Table,
+  TimestampMillisecond,
+  TimestampSecond,
+} from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import {
   count,
@@ -129,5 +139,36 @@ describe('a stream without usable event time', () => {
     const error = await failureOf(source.rows(rows, { schema }).to(sink.collect()));
     expect(error.code).toBe('HR_TYPE_MISMATCH');
     expect(error.message).toContain("row 0: column 'at'");
+    expect(error.place?.operator).toBe('rows');
+    expect(error.place?.at).toMatch(/times\.test\.ts:\d+/);
+  });
+});
+
+describe('a time of Arrow data', () => {
+  const table = (type: DataType, values: BigInt64Array, isValid: (row: number) => boolean = () => true) => {
+    const rows = [...values.keys()];
+    const nullBitmap = Uint8Array.of(rows.reduce((bits, row) => bits | (Number(isValid(row)) << row), 0));
+    const nullCount = rows.filter((row) => !isValid(row)).length;
+    const data = makeData({ type, length: values.length, data: values, nullBitmap, nullCount } as never);
+    return new Table({ at: makeVector(data as Data) });
+  };
+  const huge = BigInt64Array.of(1n, 2n ** 62n);
+
+  it.each([
+    ['seconds', new TimestampSecond()],
+    ['milliseconds', new TimestampMillisecond()],
+    ['days', new DateMillisecond()],
+  ])('that is out of range in %s is HR_OVERFLOW, naming column, row and line', async (_, type) => {
+    const error = await failureOf(source.table(table(type, huge)).to(sink.collect()));
+    expect(error.code).toBe('HR_OVERFLOW');
+    expect(error.message).toMatch(/'at'.*row 1/);
+    expect(error.place?.operator).toBe('table');
+    expect(error.place?.at).toMatch(/times\.test\.ts:\d+/);
+  });
+
+  it('that is null may have any number below it', async () => {
+    const out = source.table(table(new TimestampMillisecond(), huge, (row) => row === 0)).to(sink.collect());
+    await finished(out);
+    expect(out.rows).toEqual([{ at: 1000n }, { at: null }]);
   });
 });

@@ -12,7 +12,7 @@ it('an endless loop is named on stderr, with operator and line, while it runs', 
       const timer = setTimeout(() => reject(new Error(`Nothing within 20 s; stderr: '${text}'`)), 20_000);
       child.stderr.setEncoding('utf8').on('data', (piece: string) => {
         text += piece;
-        if (!/map.*endless\.ts:\d+/s.test(text)) return;
+        if (!text.includes('\n')) return;
         clearTimeout(timer);
         resolve();
       });
@@ -22,6 +22,5 @@ it('an endless loop is named on stderr, with operator and line, while it runs', 
     child.removeAllListeners('exit');
     child.kill('SIGKILL');
   }
-  expect(text).toContain('map(endless)');
-  expect(text).toMatch(/headrace/);
+  expect(text).toMatch(/HR_USER_FUNCTION_TIMEOUT.*in map\(endless\) at .*endless\.ts:\d+.*endless loop/);
 });

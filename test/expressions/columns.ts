@@ -72,20 +72,7 @@ const TEXTS = [
     'İ',
     '\u00a0x\u3000',
   ],
-  ...[
-    '0',
-    '12',
-    ' 12 ',
-    '-7.5',
-    '1e3',
-    '0x1F',
-    '2147483648',
-    '9223372036854775808',
-    'nan',
-    '-inf',
-    'true',
-    'F',
-  ],
+  ...['0', '12', ' 12 ', '-7.5', '1e3', '0x1F', '2147483648', '9223372036854775808', 'nan', 'true', 'F'],
   ...[
     '2001-02-03',
     '2001-02-03 04:05:06.789',
@@ -105,7 +92,10 @@ export const values: Readonly<Record<Kind, fc.Arbitrary<Exclude<Value, null>>>> 
     [...FLOATS, 3.4e38, -3.4e38, 1e-45, 16_777_217].map(Math.fround),
   ),
   f64: often(fc.integer({ min: -9, max: 9 }), [...FLOATS, 1.7e308, -1.7e308, 5e-324, 2 ** 53, 9.3e18, 1e16]),
-  utf8: fc.oneof(fc.constantFrom(...TEXTS), fc.string({ unit: 'grapheme-ascii', maxLength: 3 })),
+  utf8: fc.oneof(
+    fc.constantFrom(...TEXTS),
+    fc.string({ unit: fc.constantFrom('a', 'B', 'é', '%', ' ', '7'), maxLength: 3 }),
+  ),
   binary: fc.oneof(
     fc.constantFrom('', 'é', '日本').map((text) => new TextEncoder().encode(text)),
     fc.uint8Array({ maxLength: 3 }),
@@ -136,11 +126,19 @@ export const row: fc.Arbitrary<Row> = fc.record(
 );
 
 /** A value as an SQL literal of its type. */
-export function literal(kind: Kind, value: Value): string {
+function literal(kind: Kind, value: Value): string {
   if (value === null) return `CAST(NULL AS ${SQL_TYPES[kind]})`;
   if (value instanceof Uint8Array) return `from_hex('${Buffer.from(value).toString('hex')}')`;
   const text = Object.is(value, -0) ? '-0.0' : String(value);
   return kind === 'utf8' ? quoted(text) : `CAST('${text}' AS ${SQL_TYPES[kind]})`;
+}
+
+/**
+ * A value in an expression. DuckDB leaves out what stands beside a null that it knows beforehand, and its errors with
+ * it; so it is not told that this is a constant.
+ */
+export function constantSql(kind: Kind, value: Value): string {
+  return `(CASE WHEN "row" >= 0 THEN ${literal(kind, value)} END)`;
 }
 
 /** The rows as a relation, numbered from 0 in the column `row`. */
@@ -148,9 +146,9 @@ export function relation(rows: readonly Row[]): string {
   const names = Object.keys(schema);
   const kindOf = (name: string): Kind =>
     KINDS.find((kind) => name === kind || name === `${kind}Set`) ?? 'bool';
-  const tuples = rows.map(
-    (each, index) =>
-      `(${[index, ...names.map((name) => literal(kindOf(name), each[name] ?? null))].join(', ')})`,
-  );
+  const tuples = rows.map((each, index) => {
+    const cells = names.map((name) => literal(kindOf(name), each[name] ?? null));
+    return `(${[String(index), ...cells].join(', ')})`;
+  });
   return `(VALUES ${tuples.join(',\n')}) AS input("row", ${names.map((name) => `"${name}"`).join(', ')})`;
 }

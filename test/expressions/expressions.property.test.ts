@@ -67,7 +67,7 @@ async function failureOn(sql: string, index: number): Promise<string> {
     await query(`SELECT ${sql} AS value FROM input WHERE "row" = ${index}`);
   } catch (error) {
     const { message } = error as Error;
-    if (message.includes('HR_DIVISION_BY_ZERO')) return 'HR_DIVISION_BY_ZERO';
+    if (message.includes("string 'HR_DIVISION_BY_ZERO'")) return 'HR_DIVISION_BY_ZERO';
     if (message.startsWith('Conversion Error')) return 'HR_CAST_FAILED';
     if (message.startsWith('Out of Range Error')) return 'HR_OVERFLOW';
     throw error;

@@ -169,7 +169,7 @@ function convert(data: ForeignData, type: DataType, column: string): ArrayData {
   if (type.type === 'bool' && found.type === 'bool') {
     return { ...base, buffers: [bitsFrom(viewBytes(data.values), offset, length)] };
   }
-  const values = numbers(data, type);
+  const values = numbers(data, type, column);
   if (values === undefined) {
     const text = `Column '${column}' has the Arrow type ${data.type}, but is declared as ${type.type}.`;
     throw new HeadraceError('HR_TYPE_MISMATCH', text);
@@ -183,13 +183,20 @@ function child(data: ForeignData, index: number, type: DataType, column: string)
   return convert(array, type, column);
 }
 
-/** The numbers of an array in the layout of `type`; undefined when `type` does not hold them all. */
-function numbers(data: ForeignData, type: DataType): ArrayBufferView | undefined {
+/**
+ * The numbers of an array in the layout of `type`; undefined when `type` is another kind of number.
+ *
+ * Throws `HR_OVERFLOW` for a time that is out of range in the unit of `type`.
+ */
+function numbers(data: ForeignData, type: DataType, column: string): ArrayBufferView | undefined {
   const { typeId, unit, bitWidth } = data.type;
   const values = data.values ?? new Int32Array(0);
   const found = carried(data.type, '').type;
   const big = (factor: bigint, divisor = 1n) =>
-    BigInt64Array.from(values, (v) => floorDiv(BigInt(v) * factor, divisor));
+    BigInt64Array.from(values, (v, row) => {
+      const scaled = floorDiv(BigInt(v) * factor, divisor);
+      return BigInt.asIntN(64, scaled) === scaled ? scaled : BigInt(outOfRange(data, row, column));
+    });
   switch (type.type) {
     case 'i32':
       return found !== 'i32' ? undefined : bitWidth === 32 ? values : Int32Array.from(values, Number);
@@ -208,7 +215,10 @@ function numbers(data: ForeignData, type: DataType): ArrayBufferView | undefined
       if (found !== 'date') return undefined;
       return unit === DateUnit.DAY
         ? values
-        : Int32Array.from(values, (v) => Math.floor(Number(v) / 86_400_000));
+        : Int32Array.from(values, (v, row) => {
+            const day = Math.floor(Number(v) / 86_400_000);
+            return (day | 0) === day ? day : outOfRange(data, row, column);
+          });
     case 'timestamp':
     case 'duration':
       if (found !== type.type || (typeId !== TYPE.timestamp && typeId !== TYPE.duration)) return undefined;
@@ -219,6 +229,25 @@ function numbers(data: ForeignData, type: DataType): ArrayBufferView | undefined
     default:
       return undefined;
   }
+}
+
+/** 0 for a null, below which there may be any number; `HR_OVERFLOW` for a value. */
+function outOfRange(
+  { nullBitmap, nullCount, offset, values }: ForeignData,
+  row: number,
+  column: string,
+): number {
+  const isValid = nullCount === 0 || !nullBitmap || isSet(nullBitmap, offset + row);
+  if (!isValid) return 0;
+  throw new HeadraceError(
+    'HR_OVERFLOW',
+    `Column '${column}' holds ${values?.[row]} in row ${row}, which is out of range.`,
+    { hint: 'Times are carried as 64 bits of microseconds, dates as 32 bits of days.' },
+  );
+}
+
+function isSet(bits: Uint8Array, at: number): boolean {
+  return (((bits[at >> 3] ?? 0) >> (at & 7)) & 1) === 1;
 }
 
 function floorDiv(value: bigint, divisor: bigint): bigint {
@@ -256,8 +285,7 @@ function bitsFrom(bits: Uint8Array, from: number, length: number): Uint8Array {
   const moved = new Uint8Array(bytes);
   for (let index = 0; index < length; index++) {
     const at = from + index;
-    if (((bits[at >> 3] ?? 0) >> (at & 7)) & 1)
-      moved[index >> 3] = (moved[index >> 3] ?? 0) | (1 << (index & 7));
+    if (isSet(bits, at)) moved[index >> 3] = (moved[index >> 3] ?? 0) | (1 << (index & 7));
   }
   return moved;
 }

@@ -9,7 +9,7 @@ import { type BindingJob, native as library, type Native } from '../binding.ts';
 import { fromNative, HeadraceError } from '../errors.ts';
 import type { CompiledPlan } from '../plan/compiled.ts';
 import { checkReplayable } from '../plan/delivery.ts';
-import type { Plan } from '../plan/generated.ts';
+import type { Node, Plan } from '../plan/generated.ts';
 import { lower } from '../plan/lower.ts';
 import type { Lowered } from '../plan/lowered.ts';
 import type { CoordinatorConfig } from './coordinator-state.ts';
@@ -93,7 +93,7 @@ function launch({ lowered, compiled, options, checked, native, checkpoints, run 
     folder,
     waker(running),
   );
-  for (const [number, table] of lowered.tables.entries()) addTable(binding, number, table);
+  for (const [number, table] of lowered.tables.entries()) addTable(binding, number, table, plan);
   const executor = new HostExecutor(binding, {
     plan,
     hosts: lowered.bind(compiled),
@@ -169,14 +169,23 @@ function coordinatorConfig(
   };
 }
 
-function addTable(binding: BindingJob, number: number, { schema, rows }: HostTable): void {
+function addTable(binding: BindingJob, number: number, { schema, rows }: HostTable, plan: Plan): void {
   try {
     const { columns } = concatChunks(schema, toChunks(schema, rows));
     const { layout, arena } = pack(columns);
     binding.addTable(number, JSON.stringify(schema), layout, arena);
   } catch (error) {
-    throw shapeError(error, 'HR_TYPE_MISMATCH', 'Rows in memory do not fit their schema');
+    const failure = fromNative(
+      shapeError(error, 'HR_TYPE_MISMATCH', 'Rows in memory do not fit their schema'),
+    );
+    const node = plan.nodes.find(({ op }) => op.op === 'tableSource' && op.table === number);
+    throw node === undefined || failure.place !== undefined ? failure : placedAt(node, failure);
   }
+}
+
+function placedAt({ uid, name, at }: Node, { code, summary, hint, cause }: HeadraceError): HeadraceError {
+  const place = { uid, operator: name, ...(at === null ? {} : { at }) };
+  return new HeadraceError(code, summary, { hint, place, cause });
 }
 
 function refuseAborted(signal: AbortSignal | undefined): void {

@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use headrace_core::{Code, Error};
 use headrace_formats::{arena_bytes, read_arena, write_arena};
-use headrace_runtime::{CallKind, Host, Reply};
+use headrace_runtime::{CallKind, Failure, Host, Reply};
 use napi::bindgen_prelude::{Float64Array, Uint8Array};
 use napi_derive::napi;
 
@@ -64,25 +64,28 @@ pub(crate) fn complete(
         (Some(layout), Some(arena), Some(schema)) => read_arena(&schema, layout, arena).map(Some),
         _ => Ok(None),
     };
-    host.complete(id, rows.map(|rows| Reply { rows, parents: parents.map(<[u32]>::to_vec) }));
+    let reply = rows.map(|rows| Reply { rows, parents: parents.map(<[u32]>::to_vec) });
+    host.complete(id, reply.map_err(|error| Failure { error, row: None }));
     Ok(())
 }
 
 /// Fails a call.
 pub(crate) fn fail(host: &Host, id: f64, error: &str) {
-    host.complete(id as u64, Err(host_error(error)));
+    host.complete(id as u64, Err(host_failure(error)));
 }
 
 // The host's error as it names it; a text that is no error of ours is one of the user's function.
-fn host_error(text: &str) -> Error {
+fn host_failure(text: &str) -> Failure {
     let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     let field = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
     let code = Code::ALL.iter().find(|code| Some(code.as_str()) == field("code"));
     let error = Error::new(code.copied().unwrap_or(Code::UserFunctionFailed), field("message").unwrap_or(text));
-    match field("hint") {
+    let error = match field("hint") {
         Some(hint) => error.hint(hint),
         None => error,
-    }
+    };
+    let row = value.get("row").and_then(serde_json::Value::as_u64).and_then(|row| u32::try_from(row).ok());
+    Failure { error, row }
 }
 
 /// Rows out of an arena.

@@ -135,9 +135,9 @@ impl BindingJob {
         self.job.metrics().to_string()
     }
 
-    /// Resolves when all threads have ended.
+    /// Resolves when all threads have ended. The borrow lasts as long as the task, so it must be a shared one.
     #[napi(catch_unwind)]
-    pub fn join(&mut self) -> AsyncTask<Join> {
+    pub fn join(&self) -> AsyncTask<Join> {
         AsyncTask::new(Join(self.job.take_handles()))
     }
 }

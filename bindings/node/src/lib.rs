@@ -1,6 +1,8 @@
 //! The N-API binding: thin `Binding*` types, no logic. What each does is said in `ts/binding.ts`; rows cross as an
 //! arena and its layout (`formats::arena`), everything else that has structure as JSON.
 
+#![cfg_attr(test, allow(dead_code, reason = "a test build registers no functions with JavaScript"))]
+
 mod call;
 mod driver;
 mod error;

@@ -89,7 +89,25 @@ impl Keys {
         self.ends.is_empty()
     }
 
+    /// Adds a key in its canonical bytes.
+    pub fn push(&mut self, key: &[u8]) {
+        self.bytes.extend_from_slice(key);
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    /// Forgets all keys, but keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// All keys in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.len()).map(|row| self.get(row))
+    }
+
     /// The canonical bytes of a row's key.
+    #[inline]
     pub fn get(&self, row: usize) -> &[u8] {
         let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
         &self.bytes[start..self.ends[row] as usize]
@@ -98,6 +116,14 @@ impl Keys {
     /// The xxh3-64 hash of each row's key.
     pub fn hashes(&self) -> Vec<u64> {
         (0..self.len()).map(|row| xxh3_64(self.get(row))).collect()
+    }
+}
+
+/// The canonical bytes of the key that is one text.
+pub fn encode_text_key(text: Option<&str>, out: &mut Vec<u8>) {
+    match text {
+        Some(text) => append_bytes(UTF8, text.as_bytes(), out),
+        None => out.push(NULL),
     }
 }
 

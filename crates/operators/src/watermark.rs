@@ -115,13 +115,17 @@ impl Operator for Watermark {
         partition.active_at = None;
         partition.idle = false;
         let mut largest = partition.largest;
+        let mut own = saturating_sub(largest, self.spec.lag);
         let mut row_watermarks = Vec::with_capacity(times.len());
         for &time in &times {
-            row_watermarks.push(saturating_sub(largest, self.spec.lag));
+            row_watermarks.push(own);
             if time > largest {
                 match self.spec.max_ahead {
                     Some(ahead) if largest != MINUS_INFINITY && time > largest.saturating_add(ahead) => self.ahead += 1,
-                    _ => largest = time,
+                    _ => {
+                        largest = time;
+                        own = time - self.spec.lag;
+                    }
                 }
             } else {
                 self.largest_disorder = self.largest_disorder.max(largest - time);

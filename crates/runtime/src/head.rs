@@ -117,12 +117,13 @@ impl Pull {
         };
         let Some(answer) = self.line.host.answer(id) else { return Ok(Next::Wait(None)) };
         self.open = None;
-        let Some(rows) = answer?.rows else {
+        let origin = Origin { partition: self.partition, first_row: self.row };
+        let Some(rows) = answer.map_err(|failure| failure.at(origin))?.rows else {
             self.ended = true;
             return Ok(Next::Message(Message::PartitionEnd(self.partition)));
         };
         let mut batch = Batch::new(rows);
-        batch.origin = Origin { partition: self.partition, first_row: self.row };
+        batch.origin = origin;
         self.row += batch.rows() as u64;
         Ok(Next::Message(Message::Batch(batch)))
     }
@@ -173,7 +174,8 @@ impl Calls {
                 let Some(answer) = self.line.host.answer(*id) else { return self.wait(*since, now) };
                 if let Some(Entry::Call { input, .. }) = self.queue.pop_front() {
                     self.open -= 1;
-                    let output = self.output(answer?, input)?;
+                    let reply = answer.map_err(|failure| failure.at(input.origin))?;
+                    let output = self.output(reply, input)?;
                     return Ok(output.map_or(Next::Again, |batch| Next::Message(Message::Batch(batch))));
                 }
             }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use headrace_core::{Code, Error, Result};
+use headrace_core::{Code, Error, Origin, Result as OurResult};
 
 use crate::park::Parker;
 
@@ -46,11 +46,30 @@ pub struct Reply {
     pub parents: Option<Vec<u32>>,
 }
 
+/// Why the host could not answer.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// What happened.
+    pub error: Error,
+    /// The row of the batch that it happened at, when known.
+    pub row: Option<u32>,
+}
+
+impl Failure {
+    /// The error, with the row's origin when the row is known.
+    pub(crate) fn at(self, origin: Origin) -> Error {
+        match self.row {
+            Some(row) => self.error.at_row(origin.partition, origin.first_row + u64::from(row)),
+            None => self.error,
+        }
+    }
+}
+
 struct Open {
     call: Call,
     schema: Option<arrow_schema::SchemaRef>,
     caller: Arc<Parker>,
-    answer: Option<Result<Reply>>,
+    answer: Option<Result<Reply, Failure>>,
 }
 
 #[derive(Default)]
@@ -97,7 +116,7 @@ impl Host {
     }
 
     /// The answer to a call, once there is one; the call is closed with it.
-    pub(crate) fn answer(&self, id: u64) -> Option<Result<Reply>> {
+    pub(crate) fn answer(&self, id: u64) -> Option<Result<Reply, Failure>> {
         let mut calls = self.lock();
         calls.open.get(&id)?.answer.as_ref()?;
         calls.open.remove(&id)?.answer
@@ -114,7 +133,7 @@ impl Host {
     ///
     /// # Errors
     /// When there is no such call.
-    pub fn rows(&self, id: u64) -> Result<RecordBatch> {
+    pub fn rows(&self, id: u64) -> OurResult<RecordBatch> {
         let rows = self.lock().open.get(&id).and_then(|open| open.call.rows.clone());
         rows.ok_or_else(|| Error::internal(format!("call {id} has no rows to read")))
     }
@@ -125,7 +144,7 @@ impl Host {
     }
 
     /// Answers a call. An answer to a call that is gone, because the job has failed meanwhile, is ignored.
-    pub fn complete(&self, id: u64, answer: Result<Reply>) {
+    pub fn complete(&self, id: u64, answer: Result<Reply, Failure>) {
         let mut calls = self.lock();
         if let Some(open) = calls.open.get_mut(&id) {
             open.answer = Some(answer);

@@ -71,7 +71,7 @@ pub struct Job {
     parkers: Vec<SharedParker>,
     sources: Vec<u32>,
     channels: Vec<(u32, u32, Probe)>,
-    handles: Vec<thread::JoinHandle<()>>,
+    handles: Mutex<Vec<thread::JoinHandle<()>>>,
 }
 
 impl Job {
@@ -87,7 +87,7 @@ impl Job {
             parkers: Vec::new(),
             sources: Vec::new(),
             channels: Vec::new(),
-            handles: Vec::new(),
+            handles: Mutex::default(),
         }
     }
 
@@ -183,7 +183,7 @@ impl Job {
         let handle = thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(counted);
         match handle {
             Ok(handle) => {
-                self.handles.push(handle);
+                lock(&self.handles).push(handle);
                 Ok(())
             }
             Err(error) => {
@@ -217,8 +217,8 @@ impl Job {
     }
 
     /// Takes the threads, to be joined where blocking is allowed.
-    pub fn take_handles(&mut self) -> Vec<thread::JoinHandle<()>> {
-        std::mem::take(&mut self.handles)
+    pub fn take_handles(&self) -> Vec<thread::JoinHandle<()>> {
+        std::mem::take(&mut *lock(&self.handles))
     }
 
     /// Counters and gauges as the TypeScript side reads them.

@@ -25,6 +25,6 @@ pub use clock::{Clock, SystemClock};
 pub use compile::{CompiledPlan, compile};
 pub use driver::Driver;
 pub use event::Event;
-pub use host::{Call, CallKind, Host, Reply};
+pub use host::{Call, CallKind, Failure, Host, Reply};
 pub use job::{Job, JobSpec};
 pub use subtask::{Step, Subtask};

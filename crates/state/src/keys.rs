@@ -21,6 +21,8 @@ pub struct KeyTable {
     // The hashes once more, by number, so that a probe touches the key's bytes only when it will match.
     hashes: Vec<u64>,
     references: Vec<u32>,
+    // How often a number has been freed, so that whoever remembers a number can tell whether it is still the same key's.
+    generations: Vec<u32>,
     slots: Slots,
 }
 
@@ -28,7 +30,7 @@ impl KeyTable {
     /// The number of `key`, whose hash is `hash`; a new key gets a free number and no reference yet. O(1) expected.
     #[inline]
     pub fn intern(&mut self, key: &[u8], hash: u64) -> u32 {
-        let KeyTable { numbers, keys, hashes, references, slots } = self;
+        let KeyTable { numbers, keys, hashes, references, generations, slots } = self;
         let same = |&number: &u32| hashes[number as usize] == hash && *keys.get(number).bytes == *key;
         match numbers.entry(hash, same, |&number| hashes[number as usize]) {
             Entry::Occupied(entry) => *entry.get(),
@@ -37,6 +39,7 @@ impl KeyTable {
                 entry.insert(number);
                 hashes.resize(slots.end(), 0);
                 references.resize(slots.end(), 0);
+                generations.resize(slots.end(), 0);
                 hashes[number as usize] = hash;
                 keys.resize(slots.end(), Key::default);
                 *keys.get_mut(number) = Key { hash, bytes: Arc::from(key) };
@@ -62,8 +65,15 @@ impl KeyTable {
             entry.remove();
         }
         *self.keys.get_mut(number) = Key::default();
+        self.generations[number as usize] = self.generations[number as usize].wrapping_add(1);
         self.slots.release(number);
         true
+    }
+
+    /// Changes whenever the number is freed.
+    #[inline]
+    pub fn generation(&self, number: u32) -> u32 {
+        self.generations[number as usize]
     }
 
     /// The canonical bytes of a key.

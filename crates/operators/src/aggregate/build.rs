@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow_buffer::ScalarBuffer;
 use arrow_schema::{Field, Schema};
 use arrow_select::take::take;
 use headrace_core::{Batch, Code, Error, Result, time::Micros};
@@ -104,8 +105,8 @@ impl Aggregates {
     pub(crate) fn prepare(&self, batch: &Batch) -> Result<Prepared> {
         let hidden = || Error::internal("rows reached a window without event time");
         Ok(Prepared {
-            times: batch.times.clone().ok_or_else(hidden)?.to_vec(),
-            row_watermarks: batch.row_watermarks.clone().ok_or_else(hidden)?.to_vec(),
+            times: batch.times.clone().ok_or_else(hidden)?,
+            row_watermarks: batch.row_watermarks.clone().ok_or_else(hidden)?,
             args: self
                 .shared
                 .iter()
@@ -128,8 +129,8 @@ impl Aggregates {
 /// Rows made ready for the states, whatever became of their other columns.
 #[derive(Clone)]
 pub(crate) struct Prepared {
-    pub(crate) times: Vec<Micros>,
-    pub(crate) row_watermarks: Vec<Micros>,
+    pub(crate) times: ScalarBuffer<Micros>,
+    pub(crate) row_watermarks: ScalarBuffer<Micros>,
     pub(crate) args: Vec<Option<ArrayRef>>,
     pub(crate) masks: Vec<Option<BooleanArray>>,
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int64Array};
 use headrace_core::{Result, time::Micros};
+use headrace_state::Paged;
 
-use super::{Aggregate, Finish, damaged};
+use super::{Aggregate, Finish, NO_SLOT, Rows, damaged};
 
 /// The number of rows, or of rows whose argument is not null.
 #[derive(Clone, Copy)]
@@ -25,6 +26,18 @@ impl Aggregate for Count {
 
     fn update(&self, state: &mut i64, input: &Option<&ArrayRef>, row: usize, _: Micros) {
         *state += i64::from(input.is_none_or(|column| column.is_valid(row)));
+    }
+
+    fn update_all(&self, states: &mut Paged<i64>, input: &Option<&ArrayRef>, rows: Rows<'_>) {
+        if input.is_some() || rows.mask.is_some() {
+            let taken = |row: usize| {
+                rows.mask.is_none_or(|mask| mask.value(row)) && input.is_none_or(|column| column.is_valid(row))
+            };
+            let counted = rows.slots.iter().enumerate().filter(|(row, slot)| **slot != NO_SLOT && taken(*row));
+            counted.for_each(|(_, &slot)| *states.get_mut(slot) += 1);
+        } else {
+            rows.slots.iter().filter(|slot| **slot != NO_SLOT).for_each(|&slot| *states.get_mut(slot) += 1);
+        }
     }
 
     fn merge(&self, into: &mut i64, from: &i64) {

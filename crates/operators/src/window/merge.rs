@@ -101,7 +101,9 @@ impl Merge {
         if low <= self.low {
             return;
         }
-        for (_, slots) in table.range(self.low, low.min(self.boundary)) {
+        // A window of one slice leaves as a whole.
+        let leaving = if self.per_window == 1 { self.low } else { low.min(self.boundary) };
+        for (_, slots) in table.range(self.low, leaving) {
             for &slot in slots {
                 let key = table.key_of(slot);
                 // A slot that came late and is not in the list yet is not the head of anything.
@@ -134,10 +136,28 @@ impl Merge {
     fn cross(&mut self, table: &SliceTable) -> Result<()> {
         self.boundary = (self.low.div_euclid(self.per_window) + 1) * self.per_window;
         self.entered = self.boundary;
+        // The block is merged from the raw states as they are now, so there is nothing left to mend.
+        self.dirty.clear();
+        if self.per_window == 1 {
+            self.take_slice(table);
+            return Ok(());
+        }
         for (_, slots) in table.range(self.low, self.boundary).rev() {
             self.link(slots, table)?;
         }
         Ok(())
+    }
+
+    // The window is one slice: its slots are the results, and there is nothing to merge.
+    fn take_slice(&mut self, table: &SliceTable) {
+        for (_, slots) in table.range(self.low, self.boundary) {
+            for &slot in slots {
+                let key = table.key_of(slot);
+                self.head[key as usize] = slot;
+                self.next[slot as usize] = NONE;
+                self.active.push(key);
+            }
+        }
     }
 
     // Puts the slots of one slice, at most one a key, before the lists of their keys.

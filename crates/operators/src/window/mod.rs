@@ -4,6 +4,7 @@
 //! never by how far this subtask has come, so that the answer does not depend on batches or parallelism.
 
 mod held;
+mod keys;
 mod merge;
 mod slices;
 mod snapshot;
@@ -25,8 +26,9 @@ use crate::{
     aggregate::{Aggregates, NO_SLOT, Prepared, States},
 };
 use held::{Held, HeldRow};
+use keys::{BatchKeys, Numbers};
 use merge::Merge;
-use slices::Slices;
+use slices::{Located, Slices};
 use table::SliceTable;
 
 /// The result column that says where a window starts.
@@ -90,6 +92,7 @@ pub struct Window {
     table: SliceTable,
     merge: Merge,
     held: Held,
+    numbers: Numbers,
     results: Results,
     scratch: States,
     /// What was received last, and what has been worked off: they differ while an answer is unfinished.
@@ -121,6 +124,7 @@ impl Window {
             table,
             merge,
             held: Held::default(),
+            numbers: Numbers::new(),
             results,
             scratch,
             received: MINUS_INFINITY,
@@ -136,21 +140,23 @@ impl Window {
     }
 
     // Sorts the rows by their fate: the slots of rows that count now (others have none), and those held or late.
-    fn sort_out(&mut self, prepared: &Prepared, keys: &Keys, hashes: &[u64]) -> Fates {
-        let mut fates = Fates { slots: Vec::with_capacity(keys.len()), ..Fates::default() };
+    fn sort_out(&mut self, prepared: &Prepared, keys: &BatchKeys<'_>) -> Fates {
+        let lateness = self.spec.lateness;
+        let mut fates = Fates { slots: Vec::with_capacity(prepared.times.len()), ..Fates::default() };
+        let mut counted = 0;
         for (row, (&time, &own)) in prepared.times.iter().zip(&prepared.row_watermarks).enumerate() {
             // A row that arrives behind its subtask's watermark can only come from a partition that was idle.
             let row_watermark = own.max(self.reached);
-            let (first, last) = self.slices.windows_of(time);
+            let Located { slice, first, last } = self.slices.locate(time);
             let mut slot = NO_SLOT;
             if first > last {
                 self.counts.in_no_window += 1;
             } else if row_watermark < self.slices.end(first) {
-                let key = self.table.keys.intern(keys.get(row), hashes[row]);
-                slot = self.table.slot(key, self.slices.slice_of(time));
-                self.counts.in_windows += 1;
-            } else if row_watermark >= self.slices.end(last).saturating_add(self.spec.lateness) {
-                let closed_early = own < self.slices.end(last).saturating_add(self.spec.lateness);
+                let key = self.numbers.of(keys, row, &mut self.table.keys);
+                slot = self.table.slot(key, slice);
+                counted += 1;
+            } else if row_watermark >= self.slices.end(last).saturating_add(lateness) {
+                let closed_early = own < self.slices.end(last).saturating_add(lateness);
                 self.counts.late_after_close += u64::from(closed_early);
                 fates.late.push(row as u32);
             } else {
@@ -158,21 +164,22 @@ impl Window {
             }
             fates.slots.push(slot);
         }
+        self.counts.in_windows += counted;
         fates
     }
 
     // The row watermark of a held row is at least that of the subtask, so that it leaves right after what it waits for.
-    fn hold(&mut self, rows: &[u32], prepared: &Prepared, keys: &Keys, hashes: &[u64]) -> Result<()> {
+    fn hold(&mut self, rows: &[u32], prepared: &Prepared, keys: &BatchKeys<'_>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
         self.counts.in_windows += rows.len() as u64;
         let kept = Arc::new(prepared.take(rows)?);
         for (row, &from) in rows.iter().enumerate() {
-            let key = self.table.keys.intern(keys.get(from as usize), hashes[from as usize]);
+            let key = self.numbers.of(keys, from as usize, &mut self.table.keys);
             self.table.keys.refer(key);
             let row_watermark = kept.row_watermarks[row].max(self.reached);
-            let (first, _) = self.slices.windows_of(kept.times[row]);
+            let first = self.slices.locate(kept.times[row]).first;
             let late_for_first = row_watermark >= self.slices.end(first).saturating_add(self.spec.lateness);
             self.counts.late_for_some += u64::from(late_for_first);
             self.held.push(row_watermark, HeldRow { key, rows: Arc::clone(&kept), row: row as u32 });
@@ -282,7 +289,7 @@ impl Window {
     fn release_all(&mut self, until: Micros) -> Result<()> {
         let mut run: Option<(Arc<Prepared>, Vec<u32>)> = None;
         while let Some(HeldRow { key, rows, row }) = self.held.pop(until) {
-            let slice = self.slices.slice_of(rows.times[row as usize]);
+            let slice = self.slices.locate(rows.times[row as usize]).slice;
             let slot = self.table.slot(key, slice);
             self.merge.touch(key, slice);
             self.table.keys.release(key);
@@ -312,7 +319,7 @@ impl Window {
     // Adds one late row, and for each fired window that it is not too late for tells how the result changes.
     fn update(&mut self, key: u32, row: &Prepared) -> Result<usize> {
         let (time, own) = (row.times[0], row.row_watermarks[0]);
-        let (first, last) = self.slices.windows_of(time);
+        let Located { slice, first, last } = self.slices.locate(time);
         let open = |window: &i64| self.slices.end(*window).saturating_add(self.spec.lateness) > own;
         let windows: Vec<i64> = (first..=last.min(self.fired - 1)).filter(open).collect();
         let mut after = Vec::with_capacity(windows.len());
@@ -326,7 +333,6 @@ impl Window {
             let kind = if known { RowKind::UpdateAfter } else { RowKind::Insert };
             after.push((self.results.reserve(&[key], window, kind, own, &self.table), slices));
         }
-        let slice = self.slices.slice_of(time);
         let slot = self.table.slot(key, slice);
         self.table.states.update(&[slot], row)?;
         self.merge.touch(key, slice);
@@ -345,7 +351,7 @@ impl Window {
         let count = self.results.len();
         let types: Vec<DataType> =
             self.spec.keys.iter().map(|&column| self.spec.input.field(column).data_type().clone()).collect();
-        let mut columns = key::decode(self.results.keys.iter().map(|key| key.as_ref()), &types)?;
+        let mut columns = key::decode(self.results.keys.iter(), &types)?;
         let starts = self.results.windows.iter().map(|&window| self.slices.start(window));
         columns.push(Arc::new(TimestampMicrosecondArray::from_iter_values(starts)));
         let ends: Vec<Micros> = self.results.windows.iter().map(|&window| self.slices.end(window)).collect();
@@ -367,15 +373,12 @@ impl Window {
 impl Operator for Window {
     fn on_batch(&mut self, batch: Batch, out: &mut Output) -> Result<()> {
         self.counts.rows_in += batch.rows() as u64;
-        let keys = Keys::encode(&self.key_columns(&batch), batch.rows())?;
-        let hashes = match &batch.key_hashes {
-            Some(hashes) => hashes.to_vec(),
-            None => keys.hashes(),
-        };
+        let columns = self.key_columns(&batch);
+        let keys = BatchKeys::new(&columns, batch.rows(), batch.key_hashes.as_ref())?;
         let prepared = self.aggregates.prepare(&batch)?;
-        let fates = self.sort_out(&prepared, &keys, &hashes);
+        let fates = self.sort_out(&prepared, &keys);
         self.table.states.update(&fates.slots, &prepared)?;
-        self.hold(&fates.held, &prepared, &keys, &hashes)?;
+        self.hold(&fates.held, &prepared, &keys)?;
         self.send_late(fates.late, &batch, out)?;
         // What such a row waits for may have happened already.
         if self.held.next().is_some_and(|at| at <= self.received) { self.pump(out) } else { Ok(()) }
@@ -431,7 +434,7 @@ struct Fates {
 /// Result rows on their way out.
 struct Results {
     states: States,
-    keys: Vec<Box<[u8]>>,
+    keys: Keys,
     windows: Vec<i64>,
     kinds: Vec<RowKind>,
     row_watermarks: Vec<Micros>,
@@ -440,7 +443,7 @@ struct Results {
 impl Results {
     fn new(mut states: States) -> Self {
         states.resize(RESULT_ROWS);
-        Results { states, keys: Vec::new(), windows: Vec::new(), kinds: Vec::new(), row_watermarks: Vec::new() }
+        Results { states, keys: Keys::default(), windows: Vec::new(), kinds: Vec::new(), row_watermarks: Vec::new() }
     }
 
     fn len(&self) -> usize {
@@ -451,7 +454,7 @@ impl Results {
     fn reserve(&mut self, keys: &[u32], window: i64, kind: RowKind, own: Micros, table: &SliceTable) -> u32 {
         let base = self.len();
         self.states.resize(base + keys.len());
-        self.keys.extend(keys.iter().map(|&key| Box::from(table.keys.bytes(key))));
+        keys.iter().for_each(|&key| self.keys.push(table.keys.bytes(key)));
         self.windows.resize(base + keys.len(), window);
         self.kinds.resize(base + keys.len(), kind);
         self.row_watermarks.resize(base + keys.len(), own);

@@ -16,10 +16,20 @@ pub(crate) struct Slices {
     size: Micros,
     slide: Micros,
     offset: Micros,
+    // What is left of the size after whole slides.
+    tail: Micros,
     // Slices per slide: 1 or 2.
     per_slide: i64,
     // Slices per window.
     per_window: i64,
+}
+
+/// Where a time lies; it is in no window when the first comes after the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Located {
+    pub(crate) slice: i64,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
 }
 
 impl Slices {
@@ -27,7 +37,7 @@ impl Slices {
     pub(crate) fn new(size: Micros, slide: Micros, offset: Micros) -> Self {
         let per_slide = if size % slide == 0 { 1 } else { 2 };
         let per_window = per_slide * (size / slide) + (per_slide - 1);
-        Slices { size, slide, offset: offset.rem_euclid(slide), per_slide, per_window }
+        Slices { size, slide, offset: offset.rem_euclid(slide), tail: size % slide, per_slide, per_window }
     }
 
     /// Slices per window.
@@ -35,20 +45,16 @@ impl Slices {
         self.per_window
     }
 
-    /// The slice of a time.
-    pub(crate) fn slice_of(&self, time: Micros) -> i64 {
+    /// The slice of a time, and its first and last window, with one division.
+    #[inline]
+    pub(crate) fn locate(&self, time: Micros) -> Located {
         let time = time - self.offset;
         let slide = time.div_euclid(self.slide);
-        if self.per_slide == 1 {
-            return slide;
-        }
-        2 * slide + i64::from(time.rem_euclid(self.slide) >= self.size % self.slide)
-    }
-
-    /// The first and the last window of a time; it is in none when the first comes after the last.
-    pub(crate) fn windows_of(&self, time: Micros) -> (i64, i64) {
-        let time = time - self.offset;
-        ((time - self.size).div_euclid(self.slide) + 1, time.div_euclid(self.slide))
+        // How many windows reach this far back: one more while the time lies before where the oldest of them ends.
+        let whole = self.per_window / self.per_slide;
+        let tail = self.per_slide == 2 && time - slide * self.slide >= self.tail;
+        let reach = if self.per_slide == 2 && !tail { whole + 1 } else { whole };
+        Located { slice: slide * self.per_slide + i64::from(tail), first: slide - reach + 1, last: slide }
     }
 
     /// The first window that holds a slice.
@@ -92,9 +98,8 @@ mod tests {
             for time in -200..200 {
                 let inside = |window: &i64| (slices.start(*window)..slices.end(*window)).contains(&time);
                 let windows: Vec<i64> = (-300..300).filter(inside).collect();
-                let (first, last) = slices.windows_of(time);
+                let Located { slice, first, last } = slices.locate(time);
                 assert_eq!(windows, (first..=last).collect::<Vec<_>>(), "{slices:?} at {time}");
-                let slice = slices.slice_of(time);
                 let holding = |window: &i64| {
                     let (from, to) = slices.slices_of(*window);
                     (from..to).contains(&slice)

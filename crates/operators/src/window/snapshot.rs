@@ -160,8 +160,8 @@ fn restore_held(window: &mut Window, rows: &RecordBatch, scope: Scope) -> Result
     };
     let count = window.table.states.columns().len();
     let prepared = Arc::new(Prepared {
-        times: times.values().to_vec(),
-        row_watermarks: own.values().to_vec(),
+        times: times.values().clone(),
+        row_watermarks: own.values().clone(),
         args: (0..count).map(|number| rows.column_by_name(&format!("arg_{number}")).cloned()).collect(),
         masks: (0..count).map(masks).collect::<Result<_>>()?,
     });

@@ -20,7 +20,7 @@ pub(super) struct Cell {
 const FREE: Cell = Cell { key: NO_KEY, slice: 0 };
 
 // Rows of one key come in few slices at a time, so a small direct-mapped cache per key answers nearly every look-up.
-const CACHE_WAYS: usize = 4;
+const CACHE_WAYS: usize = 16;
 
 /// Keys, the slots of their slices, and the raw states in those slots.
 pub(super) struct SliceTable {

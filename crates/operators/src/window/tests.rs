@@ -259,7 +259,7 @@ fn windows_agree_with_the_semantics_whatever_the_batches_and_restores() {
 
 #[test]
 fn a_large_answer_comes_in_steps() {
-    let rows: Vec<_> = (0..1000).map(|row| (format!("key {row}"), 0, row)).collect();
+    let rows: Vec<_> = (0..3000).map(|row| (format!("key {row}"), 0, row)).collect();
     let case = Case { size: 60, slide: 1, offset: 0, lag: 0, lateness: 0, rows };
     let mut window = Window::new(spec(&case)).unwrap();
     let mut out = Output::new([true, false]);

@@ -136,6 +136,16 @@ fn resolve_node(node: &Node, resolved: &[Resolved], options: &JobOptions, partit
 }
 
 fn source_schema(op: &Op) -> Result<Option<SchemaRef>> {
+    if let Op::ParquetSource { rate: Some(rate), .. }
+    | Op::TableSource { rate: Some(rate), .. }
+    | Op::GeneratorSource { rate: Some(rate), .. } = op
+        && !(*rate > 0.0 && rate.is_finite())
+    {
+        return Err(Error::new(
+            Code::OptionInvalid,
+            format!("a source's rate is {rate}; it must be a positive number"),
+        ));
+    }
     Ok(match op {
         Op::ParquetSource { paths, schema, .. } => {
             let first = paths.first().ok_or_else(|| invalid("the source names no file"))?;
