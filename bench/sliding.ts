@@ -4,7 +4,7 @@
  */
 import { startPeer } from './lib/peer.ts';
 import { conclude, numberOption, printTable } from './lib/report.ts';
-import { type Summary, spread, summarise } from './lib/statistics.ts';
+import { alternate, type Summary, spread } from './lib/statistics.ts';
 import type { Question, Sums, Timed } from './sliding/question.ts';
 
 const ROWS = numberOption('rows', 200_000);
@@ -46,12 +46,14 @@ async function measure(ratio: number): Promise<Measured> {
   const { results } = await engine.call<Timed>('time', { rows: ROWS, ratio });
   const share = Math.min(1, PEER_MERGES_MAX / (results * ratio));
   const peerRows = Math.round(ROWS * share);
-  const samples: { engine: number[]; remerge: number[] } = { engine: [], remerge: [] };
-  for (let round = 0; round < ROUNDS; round++) {
-    samples.engine.push(perRow(ROWS, await engine.call<Timed>('time', { rows: ROWS, ratio })));
-    samples.remerge.push(perRow(peerRows, await remerge.call<Timed>('time', { rows: peerRows, ratio })));
-  }
-  return { ratio, results, engine: summarise(samples.engine), remerge: summarise(samples.remerge), peerRows };
+  const times = await alternate(
+    {
+      engine: async () => perRow(ROWS, await engine.call<Timed>('time', { rows: ROWS, ratio })),
+      remerge: async () => perRow(peerRows, await remerge.call<Timed>('time', { rows: peerRows, ratio })),
+    },
+    ROUNDS,
+  );
+  return { ratio, results, ...times, peerRows };
 }
 
 const measured: Measured[] = [];
@@ -74,7 +76,7 @@ printTable(
 const flat = { headrace: flatness((one) => one.engine), remerge: flatness((one) => one.remerge) };
 conclude('sliding', { rows: ROWS, flatness: flat, measured }, [
   `dearest ÷ cheapest: headrace ${flat.headrace.toFixed(2)}, re-merging ${flat.remerge.toFixed(2)}`,
-  `median (least–most) of ${ROUNDS} rounds in alternation; one core each, the same core, one at a time`,
+  `median (least–most) of ${ROUNDS} rounds in alternation after one to warm up; one core each, the same core, one at a time`,
   `the first ${ROWS} flights by origin, slide 1 min, count, sum and avg; every window emits every key with rows in it`,
   'the peer is plain JavaScript over typed arrays (bench/sliding/remerge.ts); results were compared on 10,000 rows',
 ]);

@@ -111,5 +111,6 @@ function render(code: ErrorCode, summary: string, { hint, place }: ErrorDetails)
     text += ` (${where.join(' ')})`;
   }
   if (place?.row !== undefined) text += ` (row ${place.row})`;
-  return hint === undefined ? text : `${text} ${hint}`;
+  if (hint === undefined) return text;
+  return /[.?!]$/.test(text) ? `${text} ${hint}` : `${text}. ${hint}`;
 }

@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type RunEvent, run } from '../../ts/index.ts';
+import type { RunEvent } from '../../ts/index.ts';
 import { aggregated } from '../lib/generated.ts';
 import { collectGarbage, serve } from '../lib/peer.ts';
+import { timedRun } from '../lib/timed-run.ts';
 
 /** What is run; without `everyMs` there are no checkpoints. */
 export interface Question {
@@ -30,11 +31,10 @@ async function time({ rows, everyMs }: Question, folder: string): Promise<Timed>
     if (event.event === 'checkpoint') bytesMax = Math.max(bytesMax, event.bytes);
   };
   const before = process.cpuUsage();
-  const job = await run(aggregated(rows), { ...checkpoint, onEvent });
-  const { durationMs, metrics } = await job.done;
+  const { ms, metrics } = await timedRun(aggregated(rows), { ...checkpoint, onEvent });
   const { user, system } = process.cpuUsage(before);
   return {
-    ms: durationMs,
+    ms,
     cpuMs: (user + system) / 1000,
     checkpoints: metrics.checkpoints.completed,
     bytesMax,

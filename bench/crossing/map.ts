@@ -3,6 +3,7 @@ import { Table, vectorFromArray } from 'apache-arrow';
 import { type Batch, run, sink, source, t } from '../../ts/index.ts';
 import { serve } from '../lib/peer.ts';
 import { summarise } from '../lib/statistics.ts';
+import { timedRun } from '../lib/timed-run.ts';
 
 const ROWS = 1 << 20;
 const BATCH_ROWS = 8192;
@@ -75,8 +76,7 @@ async function repeated(milliseconds: () => number | Promise<number>): Promise<n
 
 async function timeJob(mapped: typeof byBatch | typeof byRow): Promise<number> {
   return await repeated(async () => {
-    const job = await run(mapped.to(sink.blackhole()), { batchRows: BATCH_ROWS });
-    return (await job.done).durationMs;
+    return (await timedRun(mapped.to(sink.blackhole()), { batchRows: BATCH_ROWS })).ms;
   });
 }
 

@@ -1,7 +1,7 @@
 /** The generator alone and with the aggregation, at a given parallelism. */
-import { run } from '../../ts/index.ts';
 import { aggregated, rowsAlone } from '../lib/generated.ts';
 import { collectGarbage, serve } from '../lib/peer.ts';
+import { timedRun } from '../lib/timed-run.ts';
 
 /** What is run. */
 export interface Question {
@@ -21,9 +21,9 @@ serve({
   time: async ({ rows, parallelism, aggregate }: Question): Promise<Timed> => {
     collectGarbage();
     const before = process.cpuUsage();
-    const job = await run(aggregate ? aggregated(rows) : rowsAlone(rows), { parallelism });
-    const { durationMs, metrics } = await job.done;
+    const output = aggregate ? aggregated(rows) : rowsAlone(rows);
+    const { ms, metrics } = await timedRun(output, { parallelism });
     const { user, system } = process.cpuUsage(before);
-    return { ms: durationMs, cpuMs: (user + system) / 1000, rowsOut: metrics.rowsOut };
+    return { ms, cpuMs: (user + system) / 1000, rowsOut: metrics.rowsOut };
   },
 });

@@ -3,6 +3,7 @@ import type { Table } from 'apache-arrow';
 import { type Batch, micros, minutes, run, sink, sliding } from '../../ts/index.ts';
 import { flightsStream, flightsTable, totals } from '../lib/flights.ts';
 import { collectGarbage, serve } from '../lib/peer.ts';
+import { timedRun } from '../lib/timed-run.ts';
 import type { Question, Sums, Timed } from './question.ts';
 
 const table = await flightsTable();
@@ -17,9 +18,8 @@ function windows({ rows, ratio }: Question) {
 serve({
   time: async (question: Question): Promise<Timed> => {
     collectGarbage();
-    const job = await run(windows(question).to(sink.blackhole()));
-    const { durationMs, metrics } = await job.done;
-    return { ms: durationMs, results: metrics.rowsOut };
+    const { ms, metrics } = await timedRun(windows(question).to(sink.blackhole()));
+    return { ms, results: metrics.rowsOut };
   },
   sums: async (question: Question): Promise<Sums> => {
     const sums = { results: 0, flights: 0, total: 0, mean: 0 };

@@ -1,6 +1,6 @@
 /** Disks that are full or read-only in the midst of a job. */
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { begin, expectResumed, options, type Places, pipeline } from './slow-job.ts';
 import { failure, failureOf, parquetFiles, scene } from './support.ts';
@@ -11,6 +11,12 @@ const mounts: string[] = [];
 
 function mount(...args: string[]): void {
   execFileSync('mount', args, { stdio: 'pipe' });
+}
+
+/** Shows `folder` also under `at`. */
+function bind(folder: string, at: string): void {
+  mount('--bind', folder, at);
+  mounts.push(at);
 }
 
 /** Whether this process may mount file systems of its own. */
@@ -30,7 +36,7 @@ if (!canMount) {
 
 // Before the folder itself goes, hence after the hooks of the scene were registered: hooks run last in, first out.
 afterEach(() => {
-  for (const folder of mounts.splice(0).reverse()) execFileSync('umount', [folder], { stdio: 'pipe' });
+  for (const folder of mounts.splice(0).reverse()) execFileSync('umount', ['-l', folder], { stdio: 'pipe' });
 });
 
 describe.skipIf(!canMount)('a disk that fills up', () => {
@@ -62,7 +68,6 @@ describe.skipIf(!canMount)('a disk that fills up', () => {
     const free = await fill();
     const error = await failure(() => job.done);
     expect(error.code).toMatch(/^HR_(CHECKPOINT_FAILED|IO)$/);
-    console.log(error.message, JSON.stringify(error.place));
     expect(error.message).toMatch(/No space left/);
     expect(job.metrics().threads).toBe(0);
     // Still full: it says so again, and nothing is lost.
@@ -79,10 +84,15 @@ describe.skipIf(!canMount && isRoot)('a folder that becomes read-only', () => {
       await chmod(folder, 0o555);
       return () => chmod(folder, 0o755);
     }
-    mount('--bind', folder, folder);
-    mounts.push(folder);
-    mount('-o', 'remount,bind,ro', folder);
-    return async () => mount('-o', 'remount,bind,rw', folder);
+    // Made read-only before it is put in place: a mount through which a file is being written cannot be.
+    const staging = await mkdtemp(here.path('read-only-'));
+    bind(folder, staging);
+    mount('-o', 'remount,bind,ro', staging);
+    bind(staging, folder);
+    return async () => {
+      mounts.splice(mounts.indexOf(folder), 1);
+      execFileSync('umount', [folder], { stdio: 'pipe' });
+    };
   }
 
   it.each(['state', 'out'] as const)(
@@ -93,7 +103,6 @@ describe.skipIf(!canMount && isRoot)('a folder that becomes read-only', () => {
       const thaw = await freeze(places[which]);
       const error = await failure(() => job.done);
       expect(error.code).toMatch(/^HR_(CHECKPOINT_FAILED|IO|COMMIT_FAILED)$/);
-      console.log(error.message, JSON.stringify(error.place));
       expect(error.message).toMatch(/Read-only|Permission denied/);
       expect(error.message).toContain(places[which]);
       const again = await failureOf(pipeline(places), options(places));

@@ -67,6 +67,9 @@ type SumOf<E> = E extends I32<null> | I64<null>
     ? F64<NullOf<E>>
     : Duration<NullOf<E>>;
 
+// A NaN has no place among the values, so there may be none although no value is null.
+type QuantileOf<E> = F64<E extends F32<null> | F64<null> ? null : NullOf<E>>;
+
 function over(
   value: unknown,
   build: (arg: Expr) => AggregateFunction,
@@ -144,11 +147,11 @@ export function approxDistinct<E>(value: Checked<E, Scalar, ScalarText>): Aggreg
 
 /**
  * The value below which a share `q` (0 to 1) of the values lies: exact while there are few, then by a t-digest
- * (Dunning 2019), which is most accurate at both ends. Null without values.
+ * (Dunning 2019), which is most accurate at both ends. Null without values other than NaN.
  *
  * Throws `HR_OPTION_INVALID` for `q` outside 0 to 1.
  */
-export function quantile<E>(value: Checked<E, Number, MeanText>, q: number): Aggregate<F64<NullOf<E>>> {
+export function quantile<E>(value: Checked<E, Number, MeanText>, q: number): Aggregate<QuantileOf<E>> {
   if (!(q >= 0 && q <= 1)) {
     throw new HeadraceError('HR_OPTION_INVALID', `The quantile ${q} is not between 0 and 1.`, {
       hint: 'The 99th percentile is quantile(value, 0.99).',

@@ -85,7 +85,7 @@ export interface Ordered<Operand, Text extends string, N extends null> {
   /** Equal, where null equals null; never null itself. */
   isNotDistinctFrom<O>(other: Checked<O, Operand | null, Text>): Bool;
   /** Equal to one of the values. */
-  isIn(...values: Operand[]): Bool<N>;
+  isIn<V extends Operand[]>(...values: V): Bool<N | NullOf<V[number]>>;
   /** Between two values, both included. */
   between<L, H>(
     low: Checked<L, Operand, Text>,
@@ -211,6 +211,9 @@ export interface F64<N extends null = never> extends NumberExpr<'f64', number, N
 /** What a text may be combined with. */
 export type TextOperand = Utf8<null> | string;
 
+/** A place in a text, or a number of characters. */
+type Position = I32<null> | I64<null> | number;
+
 /** Text in UTF-8; `string` in JavaScript. */
 export interface Utf8<N extends null = never>
   extends Expr<'utf8', string, N>,
@@ -230,7 +233,10 @@ export interface Utf8<N extends null = never>
   /** This text and all others joined; null if one is null. */
   concat<O extends TextOperand[]>(...others: O): Utf8<N | NullOf<O[number]>>;
   /** The part that begins at character `start` (from 1) and has `length` characters, or the rest. */
-  substring(start: I64<null> | number, length?: I64<null> | number): Utf8<N>;
+  substring<S extends Position, L extends Position = never>(
+    start: S,
+    length?: L,
+  ): Utf8<N | NullOf<S> | NullOf<L>>;
   /** Whether it starts with the other text. */
   startsWith<O>(other: Checked<O, TextOperand, 'startsWith() takes a text'>): Bool<N | NullOf<O>>;
   /** Whether it ends with the other text. */

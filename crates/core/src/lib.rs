@@ -7,6 +7,7 @@ pub mod batch;
 pub mod error;
 pub mod key;
 pub mod row_kind;
+pub mod suggest;
 pub mod time;
 
 pub use batch::{Batch, Origin};

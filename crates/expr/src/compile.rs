@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_arith::boolean::{is_not_null, is_null, not};
 use arrow_array::cast::AsArray;
 use arrow_schema::Schema;
+use headrace_core::suggest::unknown_column;
 use headrace_core::{Code, Error, Result};
 use headrace_plan::{BinaryOp, DataType, Expr, Literal, UnaryOp, WhenThen};
 
@@ -12,7 +13,6 @@ use crate::compiled::Compiled;
 use crate::conditional::{Case, Logic};
 use crate::describe::{describe, symbol};
 use crate::node::Node;
-use crate::suggest::unknown_column;
 use crate::typing::{Typed, coerce, expect, is_numeric, mismatch, type_name, unify};
 use crate::value::Value;
 use crate::{arithmetic, cast, comparison, function, literal};

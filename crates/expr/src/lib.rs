@@ -46,7 +46,6 @@ mod literal;
 mod math;
 mod node;
 mod primitive;
-mod suggest;
 mod temporal;
 mod text;
 mod typing;
@@ -54,5 +53,4 @@ mod value;
 
 pub use compile::{compile, compile_predicate};
 pub use compiled::{Compiled, predicate, predicate_batch};
-pub use suggest::{closest, unknown_column};
 pub use typing::type_name;

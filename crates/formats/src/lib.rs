@@ -9,7 +9,6 @@ mod failure;
 pub mod ipc;
 pub mod parquet_reader;
 pub mod parquet_writer;
-mod suggest;
 #[cfg(test)]
 mod testing;
 

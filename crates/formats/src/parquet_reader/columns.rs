@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use arrow_schema::{Field, Schema};
-use headrace_core::{Code, Error, Result};
+use headrace_core::{Code, Error, Result, suggest::suggest_column};
 
 use crate::carried::{carried_field, widens};
-use crate::suggest::nearest;
 
 /// The chosen columns as numbers of the file's columns, and their fields as carried.
 pub(super) fn choose_columns(path: &Path, in_file: &Schema, declared: Option<&Schema>) -> Result<(Vec<usize>, Schema)> {
@@ -40,10 +39,6 @@ fn carried(path: &Path, field: &Field) -> Result<Field> {
 }
 
 fn unknown(path: &Path, name: &str, in_file: &Schema) -> Error {
-    let names = || in_file.fields().iter().map(|field| field.name().as_str());
     let error = Error::new(Code::UnknownColumn, format!("'{}' has no column '{name}'", path.display()));
-    match nearest(name, names()).as_slice() {
-        [] => error.hint(format!("Its columns are {}.", names().collect::<Vec<_>>().join(", "))),
-        near => error.hint(format!("Did you mean '{}'?", near.join("' or '"))),
-    }
+    suggest_column(error, name, in_file.fields().iter().map(|field| field.name().as_str()))
 }

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use headrace_core::{Code, Error, Result, key::Keys, time::Micros};
-use headrace_expr::{closest, compile as compile_expr};
+use headrace_core::{Code, Error, Result, key::Keys, suggest::unknown_column, time::Micros};
+use headrace_expr::compile as compile_expr;
 use headrace_formats::parquet_schema;
 use headrace_operators::{LATENESS_COLUMN, WINDOW_END, WINDOW_START, result_field};
 use headrace_plan::{
@@ -317,12 +317,6 @@ fn window(
 
 /// The place of a column, or an error with the name that was perhaps meant.
 pub(crate) fn find<'a>(schema: &'a Schema, name: &str) -> Result<(usize, &'a Field)> {
-    schema.column_with_name(name).ok_or_else(|| {
-        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let hint = match closest(name, names.iter().copied()) {
-            Some(near) => format!("Did you mean '{near}'?"),
-            None => format!("There are: {}.", names.join(", ")),
-        };
-        Error::new(Code::UnknownColumn, format!("there is no column '{name}'")).hint(hint)
-    })
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    schema.column_with_name(name).ok_or_else(|| unknown_column(name, names))
 }

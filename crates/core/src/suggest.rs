@@ -1,13 +1,17 @@
 //! Unknown columns, and what the user may have meant.
 
-use headrace_core::{Code, Error};
+use crate::{Code, Error};
 
 /// How many columns a message lists when none is close.
 const MAX_LISTED: usize = 12;
 
 /// `HR_UNKNOWN_COLUMN` with the closest column, or else the list of columns.
 pub fn unknown_column<'a>(name: &str, columns: impl IntoIterator<Item = &'a str> + Clone) -> Error {
-    let error = Error::new(Code::UnknownColumn, format!("there is no column '{name}'"));
+    suggest_column(Error::new(Code::UnknownColumn, format!("there is no column '{name}'")), name, columns)
+}
+
+/// An error about a column that is not there, with the closest column, or else the list of columns, as its hint.
+pub fn suggest_column<'a>(error: Error, name: &str, columns: impl IntoIterator<Item = &'a str> + Clone) -> Error {
     if let Some(close) = closest(name, columns.clone()) {
         return error.hint(format!("Did you mean '{close}'?"));
     }
@@ -70,7 +74,7 @@ mod tests {
     fn lists_the_columns_when_none_is_close() {
         let error = unknown_column("price", ["a", "b"]);
         assert_eq!(error.code(), Code::UnknownColumn);
-        assert_eq!(error.to_string(), "HR_UNKNOWN_COLUMN: there is no column 'price' The columns are 'a', 'b'.");
+        assert_eq!(error.to_string(), "HR_UNKNOWN_COLUMN: there is no column 'price'. The columns are 'a', 'b'.");
         let many: Vec<String> = (0..20).map(|index| format!("column{index}")).collect();
         let error = unknown_column("price", many.iter().map(String::as_str));
         assert!(error.to_string().ends_with("'column11' and 8 more."), "{error}");
