@@ -32,6 +32,14 @@ async function newestManifest({ state }: Places): Promise<string> {
   return path.join(state, names.at(-1) as string);
 }
 
+/** The newest checkpoint. */
+async function latest({ state }: Places): Promise<Latest> {
+  const store = await native.openStore(state);
+  const found = JSON.parse((await store.latest()) as string) as Latest;
+  store.close();
+  return found;
+}
+
 /** Appends a manifest that is the newest checkpoint with something changed, with a checksum that is right. */
 async function forge({ state }: Places, change: (manifest: CheckpointManifest) => unknown): Promise<void> {
   const store = await native.openStore(state);
@@ -153,7 +161,7 @@ describe('a checkpoint that is damaged', () => {
 
   it.each(damages)('by a state file %s is refused, and repaired it goes on', async (_, damage) => {
     await (await begin(places())).stop();
-    const { manifest } = await latest();
+    const { manifest } = await latest(places());
     for (const { file } of manifest.files) {
       const state = here.path('state', 'state', file);
       const before = await readFile(state);
@@ -169,7 +177,7 @@ describe('a checkpoint that is damaged', () => {
 
   it('by a state file that is missing is refused, and put back it goes on', async () => {
     await (await begin(places())).stop();
-    const [file] = (await latest()).manifest.files;
+    const [file] = (await latest(places())).manifest.files;
     const state = here.path('state', 'state', file?.file as string);
     await rename(state, here.path('hidden'));
     const error = await failureOf(pipeline(places()), options(places()));
@@ -212,35 +220,30 @@ describe('a checkpoint that is damaged', () => {
     ['no object', () => null],
   ])('by a manifest with %s is a typed error', async (_, change) => {
     await (await begin(places())).stop();
-    const { manifest } = await latest();
+    const { manifest } = await latest(places());
     expect(new Set(manifest.files.map(({ uid }) => uid)).size).toBeGreaterThan(1);
     await forge(places(), change);
     const error = await failureOf(pipeline(places()), options(places()));
     expect(error.code).toMatch(/^HR_CHECKPOINT_(DAMAGED|VERSION|MISMATCH)$/);
   });
-
-  async function latest(): Promise<Latest> {
-    const store = await native.openStore(places().state);
-    const found = JSON.parse((await store.latest()) as string) as Latest;
-    store.close();
-    return found;
-  }
 });
 
 describe('result files that are gone', () => {
   it('when they should be committed again are HR_COMMIT_FAILED', async () => {
-    await (await begin(places())).stop();
-    const store = await native.openStore(places().state);
-    const { manifest } = JSON.parse((await store.latest()) as string) as Latest;
-    store.close();
-    const [file] = manifest.committables;
-    await rename(path.join(places().out, file?.final as string), here.path('hidden'));
+    // Its only checkpoint is the one it stops with, which has all files.
+    const checkpoint = { every: '1h', to: places().state };
+    const job = await run(pipeline(places(), 1500), options(places(), { checkpoint }));
+    await until(() => job.metrics().rowsOut > 0);
+    await job.stop();
+    const name = (await latest(places())).manifest.committables[0]?.final as string;
+    const file = path.join(places().out, name);
+    await rename(file, here.path('hidden'));
     const error = await failureOf(pipeline(places()), options(places()));
     expect(error.code).toBe('HR_COMMIT_FAILED');
-    expect(error.message).toContain(file?.final);
-    await writeFile(path.join(places().out, file?.final as string), 'other content');
+    expect(error.message).toContain(name);
+    await writeFile(file, 'other content');
     expect((await failureOf(pipeline(places()), options(places()))).code).toBe('HR_COMMIT_FAILED');
-    await rename(here.path('hidden'), path.join(places().out, file?.final as string));
+    await rename(here.path('hidden'), file);
     await expectResumed(places());
   });
 });

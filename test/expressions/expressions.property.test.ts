@@ -52,13 +52,14 @@ async function expectedOutcomes({ rows, trees }: Case): Promise<Outcome[]> {
     `TRY(${sql} IS NULL) IS NULL AS failed${index}`,
   ]);
   const results = await query(`SELECT ${columns.join(',\n')} FROM input ORDER BY "row"`);
-  return Promise.all(
-    trees.map(async ({ sql }, index): Promise<Outcome> => {
-      const first = results.findIndex((result) => result[`failed${index}`] === true);
-      if (first >= 0) return { code: await failureOn(sql, first) };
-      return { values: results.map((result) => text(result[`v${index}`])) };
-    }),
-  );
+  const outcomes: Outcome[] = [];
+  // One query after the other: a connection is not made for several at once.
+  for (const [index, { sql }] of trees.entries()) {
+    const first = results.findIndex((result) => result[`failed${index}`] === true);
+    if (first >= 0) outcomes.push({ code: await failureOn(sql, first) });
+    else outcomes.push({ values: results.map((result) => text(result[`v${index}`])) });
+  }
+  return outcomes;
 }
 
 /** Our code for DuckDB's error. */

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch};
+use arrow_data::ArrayData;
 use headrace_core::{Batch, Origin, Result, time::Micros};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{Polled, Position, Source, check_fingerprint};
 
@@ -15,18 +17,34 @@ pub struct TableSource {
     at: (usize, usize),
     row: u64,
     ended: bool,
+    fingerprint: String,
 }
 
 impl TableSource {
     /// Reads `batches` in pieces of at most `batch_rows` rows, without copying them.
     pub fn new(batches: Arc<Vec<RecordBatch>>, batch_rows: usize, partition: u32) -> Self {
-        TableSource { batches, partition, batch_rows, at: (0, 0), row: 0, ended: false }
+        let fingerprint = fingerprint(&batches);
+        TableSource { batches, partition, batch_rows, at: (0, 0), row: 0, ended: false, fingerprint }
     }
+}
 
-    // A program that hands over other rows mostly hands over another number of them.
-    fn fingerprint(&self) -> String {
-        format!("rows:{}", self.batches.iter().map(RecordBatch::num_rows).sum::<usize>())
-    }
+// Over the content: a program that is started again may well hand over other rows, and as many of them.
+fn fingerprint(batches: &[RecordBatch]) -> String {
+    let mut hasher = Xxh3::new();
+    let columns = batches.iter().flat_map(RecordBatch::columns);
+    columns.for_each(|column| hash_into(&column.to_data(), &mut hasher));
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    format!("rows:{rows}:{:016x}", hasher.digest())
+}
+
+fn hash_into(data: &ArrayData, hasher: &mut Xxh3) {
+    hasher.update(&(data.len() as u64).to_le_bytes());
+    let validity = data.nulls().map(|nulls| nulls.validity());
+    validity
+        .into_iter()
+        .chain(data.buffers().iter().map(|buffer| buffer.as_slice()))
+        .for_each(|bytes| hasher.update(bytes));
+    data.child_data().iter().for_each(|child| hash_into(child, hasher));
 }
 
 impl Source for TableSource {
@@ -49,11 +67,11 @@ impl Source for TableSource {
     }
 
     fn positions(&self) -> Vec<Position> {
-        vec![Position { partition: self.partition, row: self.row, fingerprint: self.fingerprint() }]
+        vec![Position { partition: self.partition, row: self.row, fingerprint: self.fingerprint.clone() }]
     }
 
     fn seek(&mut self, position: &Position) -> Result<()> {
-        check_fingerprint(position, &self.fingerprint(), "the rows in memory")?;
+        check_fingerprint(position, &self.fingerprint, "the rows in memory")?;
         let mut left = position.row as usize;
         while let Some(data) = self.batches.get(self.at.0)
             && left >= data.num_rows()
