@@ -12,6 +12,7 @@ import { columnsObject } from '../../ts/api/columns.ts';
 import { Expression } from '../../ts/api/expression.ts';
 import { compilePlan } from '../../ts/api/native.ts';
 import { fieldsOf } from '../../ts/api/types.ts';
+import type { AnySchema, Stream } from '../../ts/index.ts';
 import * as headrace from '../../ts/index.ts';
 import { lower } from '../../ts/plan/lower.ts';
 import { KINDS, type Kind, schema } from './columns.ts';
@@ -185,12 +186,12 @@ function evaluated(text: string): unknown {
 function compiled(text: string): { rust: Verdict; builder: string | undefined } {
   try {
     const value = evaluated(text);
-    const stream = source.rows([], { schema });
+    const stream = source.rows([], { schema }) as unknown as Stream<AnySchema, 'timestampSet'>;
     const output =
       value instanceof Aggregate
         ? stream
-            .watermark('timestampSet' as never, { lag: hours(1) })
-            .window(tumbling(hours(1)) as never)
+            .watermark('timestampSet', { lag: hours(1) })
+            .window(tumbling(hours(1)))
             .aggregate(() => ({ value }) as never)
         : stream.select(() => ({ value }) as never);
     const { plan } = lower(output.to(sink.collect() as never) as never);

@@ -14,6 +14,12 @@ struct Input {
     ended: bool,
 }
 
+impl Input {
+    fn is_open(&self) -> bool {
+        !self.blocked && !self.ended
+    }
+}
+
 /// Merges the channels of a subtask into one sequence of messages.
 pub(crate) struct Gate {
     inputs: Vec<Input>,
@@ -38,22 +44,31 @@ impl Gate {
         }
     }
 
-    /// The next message of the merged sequence, if there is one yet. Channels are asked in turn.
+    /// The next message of the merged sequence, if there is one yet.
+    ///
+    /// Inputs whose watermark is the lowest come first, and in turn: what the others send could not fire anything yet,
+    /// so it rather fills their channels, and holds back a source that runs ahead, than the state behind the gate.
     pub(crate) fn poll(&mut self) -> Option<Message> {
+        loop {
+            let lowest = self.inputs.iter().filter(|input| input.is_open()).map(|input| input.watermark).min()?;
+            let (at, message) = self.receive(|watermark| watermark == lowest).or_else(|| self.receive(|_| true))?;
+            if let Some(merged) = self.take(at, message) {
+                return Some(merged);
+            }
+        }
+    }
+
+    // The next message of an open input whose watermark is wanted, asking them in turn.
+    fn receive(&mut self, wanted: impl Fn(Micros) -> bool) -> Option<(usize, Message)> {
         let count = self.inputs.len();
-        let mut silent = 0;
-        while silent < count {
-            let at = self.turn % count;
-            self.turn = at + 1;
-            let input = &mut self.inputs[at];
-            match (!input.blocked && !input.ended).then(|| input.channel.receive()).flatten() {
-                None => silent += 1,
-                Some(message) => {
-                    silent = 0;
-                    if let Some(merged) = self.take(at, message) {
-                        return Some(merged);
-                    }
-                }
+        for at in (self.turn..self.turn + count).map(|at| at % count) {
+            let input = &self.inputs[at];
+            if input.is_open()
+                && wanted(input.watermark)
+                && let Some(message) = input.channel.receive()
+            {
+                self.turn = (at + 1) % count;
+                return Some((at, message));
             }
         }
         None

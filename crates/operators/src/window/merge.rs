@@ -266,37 +266,60 @@ impl Merge {
         results.merge(&both.into, &self.prefix, &both.at)
     }
 
-    /// Writes one key's state of any window with the slices `low..high` into `work[0]`, by the same merge tree but from
-    /// the raw slices: for the updates of windows that have fired. Returns whether the key has rows there.
-    /// O(slices of the window).
-    pub(super) fn single(
+    /// Writes one key's states of `windows`, ascending and whether fired or not, into `into`, slot by slot: by the same
+    /// merge tree, but from the raw slices. Says for which windows the key has rows. Windows that start in one block
+    /// share its suffixes and prefixes, so that this is O(slices of the windows' span + windows).
+    pub(super) fn several(
         &self,
         key: u32,
-        (low, high): (i64, i64),
+        windows: &[i64],
+        slices: &Slices,
         table: &SliceTable,
-        work: &mut States,
-    ) -> Result<bool> {
-        let boundary = ((low.div_euclid(self.per_window) + 1) * self.per_window).min(high);
+        into: &mut States,
+    ) -> Result<Vec<bool>> {
         let slots =
             |from, to| table.range(from, to).filter_map(|(slice, _)| table.find(key, slice)).collect::<Vec<_>>();
-        let (suffix, prefix) = (slots(low, boundary), slots(boundary, high));
-        work.resize(2);
-        if let Some((last, earlier)) = suffix.split_last() {
-            work.copy(&[0], &table.states, &[*last])?;
-            for &slot in earlier.iter().rev() {
-                work.copy(&[1], &table.states, &[slot])?;
-                work.merge_within(&[1], &[0]);
-                work.swap(0, 1);
+        let block = |window: &i64| slices.slices_of(*window).0.div_euclid(self.per_window);
+        let mut running = into.fresh();
+        running.resize(2);
+        into.resize(windows.len());
+        let mut found = vec![false; windows.len()];
+        let mut at = 0;
+        for group in windows.chunk_by(|a, b| block(a) == block(b)) {
+            let boundary = group.first().map_or(0, |window| (block(window) + 1) * self.per_window);
+            let mut reached = boundary;
+            let mut any = false;
+            for (place, &window) in (at..at + group.len()).zip(group).rev() {
+                let (low, _) = slices.slices_of(window);
+                for &slot in slots(low, reached).iter().rev() {
+                    running.copy(&[1], &table.states, &[slot])?;
+                    if std::mem::replace(&mut any, true) {
+                        running.merge_within(&[1], &[0]);
+                    }
+                    running.swap(0, 1);
+                }
+                reached = low;
+                if any {
+                    into.copy(&[place as u32], &running, &[0])?;
+                }
+                found[place] = any;
             }
-        }
-        if let Some((first, later)) = prefix.split_first() {
-            work.copy(&[1], &table.states, &[*first])?;
-            for &slot in later {
-                work.merge(&[1], &table.states, &[slot])?;
+            (reached, any) = (boundary, false);
+            for (place, &window) in (at..).zip(group) {
+                let (_, high) = slices.slices_of(window);
+                for &slot in &slots(reached, high) {
+                    let add = if std::mem::replace(&mut any, true) { States::merge } else { States::copy };
+                    add(&mut running, &[0], &table.states, &[slot])?;
+                }
+                reached = reached.max(high);
+                if any {
+                    let add = if std::mem::replace(&mut found[place], true) { States::merge } else { States::copy };
+                    add(into, &[place as u32], &running, &[0])?;
+                }
             }
-            if suffix.is_empty() { work.swap(0, 1) } else { work.merge_within(&[0], &[1]) }
+            at += group.len();
         }
-        Ok(!suffix.is_empty() || !prefix.is_empty())
+        Ok(found)
     }
 }
 

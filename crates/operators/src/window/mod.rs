@@ -322,24 +322,22 @@ impl Window {
         let Located { slice, first, last } = self.slices.locate(time);
         let open = |window: &i64| self.slices.end(*window).saturating_add(self.spec.lateness) > own;
         let windows: Vec<i64> = (first..=last.min(self.fired - 1)).filter(open).collect();
+        let known = self.merge.several(key, &windows, &self.slices, &self.table, &mut self.scratch)?;
         let mut after = Vec::with_capacity(windows.len());
-        for &window in &windows {
-            let slices = self.slices.slices_of(window);
-            let known = self.merge.single(key, slices, &self.table, &mut self.scratch)?;
+        for ((place, &window), known) in (0u32..).zip(&windows).zip(known) {
             if known {
                 let at = self.results.reserve(&[key], window, RowKind::UpdateBefore, own, &self.table);
-                self.results.states.copy(&[at], &self.scratch, &[0])?;
+                self.results.states.copy(&[at], &self.scratch, &[place])?;
             }
             let kind = if known { RowKind::UpdateAfter } else { RowKind::Insert };
-            after.push((self.results.reserve(&[key], window, kind, own, &self.table), slices));
+            after.push(self.results.reserve(&[key], window, kind, own, &self.table));
         }
         let slot = self.table.slot(key, slice);
         self.table.states.update(&[slot], row)?;
         self.merge.touch(key, slice);
-        for (at, slices) in after {
-            self.merge.single(key, slices, &self.table, &mut self.scratch)?;
-            self.results.states.copy(&[at], &self.scratch, &[0])?;
-        }
+        self.merge.several(key, &windows, &self.slices, &self.table, &mut self.scratch)?;
+        let places: Vec<u32> = (0..windows.len() as u32).collect();
+        self.results.states.copy(&after, &self.scratch, &places)?;
         self.counts.updates += windows.len() as u64;
         Ok(2 * windows.len())
     }
