@@ -112,5 +112,5 @@ function render(code: ErrorCode, summary: string, { hint, place }: ErrorDetails)
   }
   if (place?.row !== undefined) text += ` (row ${place.row})`;
   if (hint === undefined) return text;
-  return /[.?!]$/.test(text) ? `${text} ${hint}` : `${text}. ${hint}`;
+  return /[.?!]$/.test(summary) ? `${text} ${hint}` : `${text}. ${hint}`;
 }

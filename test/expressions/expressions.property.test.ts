@@ -44,36 +44,41 @@ async function query(sql: string): Promise<Record<string, unknown>[]> {
   return (await duckdb.runAndReadAll(sql)).getRowObjects() as Record<string, unknown>[];
 }
 
-/** DuckDB's outcomes, all from one query: what fails on a row is null there, and its flag too. */
+/** DuckDB's outcomes: all from one query, unless an expression fails; then each for itself. */
 async function expectedOutcomes({ rows, trees }: Case): Promise<Outcome[]> {
   await duckdb.run(`CREATE OR REPLACE TEMP TABLE input AS SELECT * FROM ${relation(rows)}`);
-  const columns = trees.flatMap(({ sql }, index) => [
-    `TRY(${sql}) AS v${index}`,
-    `TRY(${sql} IS NULL) IS NULL AS failed${index}`,
-  ]);
-  const results = await query(`SELECT ${columns.join(',\n')} FROM input ORDER BY "row"`);
+  const together = await valuesOf(trees.map(({ sql }) => sql)).catch(() => undefined);
+  if (together !== undefined) return together.map((values) => ({ values }));
   const outcomes: Outcome[] = [];
   // One query after the other: a connection is not made for several at once.
-  for (const [index, { sql }] of trees.entries()) {
-    const first = results.findIndex((result) => result[`failed${index}`] === true);
-    if (first >= 0) outcomes.push({ code: await failureOn(sql, first) });
-    else outcomes.push({ values: results.map((result) => text(result[`v${index}`])) });
+  for (const { sql } of trees) {
+    const values = (await valuesOf([sql]).catch(() => undefined))?.[0];
+    outcomes.push(values === undefined ? { code: await failureOf(sql, rows.length) } : { values });
   }
   return outcomes;
 }
 
-/** Our code for DuckDB's error. */
-async function failureOn(sql: string, index: number): Promise<string> {
-  try {
-    await query(`SELECT ${sql} AS value FROM input WHERE "row" = ${index}`);
-  } catch (error) {
-    const { message } = error as Error;
-    if (message.includes("string 'HR_DIVISION_BY_ZERO'")) return 'HR_DIVISION_BY_ZERO';
-    if (message.startsWith('Conversion Error')) return 'HR_CAST_FAILED';
-    if (message.startsWith('Out of Range Error')) return 'HR_OVERFLOW';
-    throw error;
+/** The values of expressions on every row, as text. (DuckDB's own TRY would do it in one query, but it crashes.) */
+async function valuesOf(expressions: readonly string[]): Promise<string[][]> {
+  const columns = expressions.map((sql, index) => `${sql} AS v${index}`);
+  const results = await query(`SELECT ${columns.join(',\n')} FROM input ORDER BY "row"`);
+  return expressions.map((_, index) => results.map((result) => text(result[`v${index}`])));
+}
+
+/** Our code for DuckDB's error on the first row that has one. */
+async function failureOf(sql: string, rows: number): Promise<string> {
+  for (let index = 0; index < rows; index++) {
+    try {
+      await query(`SELECT ${sql} AS value FROM input WHERE "row" = ${index}`);
+    } catch (error) {
+      const { message } = error as Error;
+      if (message.includes("string 'HR_DIVISION_BY_ZERO'")) return 'HR_DIVISION_BY_ZERO';
+      if (message.startsWith('Conversion Error')) return 'HR_CAST_FAILED';
+      if (message.startsWith('Out of Range Error')) return 'HR_OVERFLOW';
+      throw error;
+    }
   }
-  throw new Error(`DuckDB first failed on row ${index} and then did not: ${sql}`);
+  throw new Error(`DuckDB failed on all rows together and on none alone: ${sql}`);
 }
 
 /** The engine's outcomes of expressions that do not fail, all from one job. */

@@ -13,7 +13,7 @@ import type { BindingCall, BindingJob } from '../binding.ts';
 import { type ErrorPlace, HeadraceError, isHeadraceError } from '../errors.ts';
 import type { Plan } from '../plan/generated.ts';
 import type { Host, HostMap, HostSink, HostSource } from './hosts.ts';
-import { callMap, isPromise, type Mapped } from './map-call.ts';
+import { callMap, isPromise, type Mapped, RowFailure } from './map-call.ts';
 import { PullSource } from './pull-source.ts';
 
 /** The part of a job or driver through which host calls go. */
@@ -191,9 +191,10 @@ export class HostExecutor {
   #fail(call: BindingCall, cause: unknown): void {
     if (this.#closed) return;
     this.#answers += 1;
-    const error = this.#wrap(call, cause);
+    const row = cause instanceof RowFailure ? cause.row : undefined;
+    const error = this.#wrap(call, cause instanceof RowFailure ? cause.cause : cause);
     this.#failure ??= error;
-    this.#port.failCall(call.id, JSON.stringify(error));
+    this.#port.failCall(call.id, JSON.stringify({ ...error.toJSON(), row }));
   }
 
   #wrap(call: BindingCall, cause: unknown): HeadraceError {

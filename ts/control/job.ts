@@ -244,7 +244,10 @@ export class RunningJob implements Job {
   /** The error with what only this side knows: what user code threw, why a signal aborted. */
   #withCause(error: HeadraceError): HeadraceError {
     const { failure } = this.#parts.executor;
-    if (failure !== undefined && failure.code === error.code) return failure;
+    if (failure !== undefined && failure.code === error.code) {
+      const { code, summary, hint, cause } = failure;
+      return new HeadraceError(code, summary, { hint, cause, place: { ...failure.place, ...error.place } });
+    }
     if (error.code !== 'HR_CANCELLED' || this.#aborted === undefined) return error;
     return new HeadraceError('HR_CANCELLED', error.summary, { cause: this.#aborted.reason });
   }

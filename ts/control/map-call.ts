@@ -6,6 +6,16 @@ import { describe, ShapeError } from '../arrow/shape-error.ts';
 import { type Chunk, toChunks } from '../arrow/to-arrays.ts';
 import type { HostMap } from './hosts.ts';
 
+/** What a function threw or rejected with, and for which row of the batch. */
+export class RowFailure extends Error {
+  readonly row: number;
+
+  constructor(row: number, cause: unknown) {
+    super(cause instanceof Error ? cause.message : undefined, { cause });
+    this.row = row;
+  }
+}
+
 /** The answer: rows, and for a flat map the input row of each. */
 export interface Mapped {
   readonly chunk: Chunk;
@@ -51,9 +61,17 @@ function callRows<A>(call: (row: Row) => A | Promise<A>, rows: readonly Row[]): 
   } catch (error) {
     // Rows before the one that threw may still reject; the job fails with the first error.
     for (const answer of answers) if (isPromise(answer)) answer.then(undefined, () => {});
-    throw error;
+    throw new RowFailure(answers.length, error);
   }
-  return isAsync ? Promise.all(answers) : (answers as A[]);
+  if (!isAsync) return answers as A[];
+  const named = async (answer: A | Promise<A>, row: number): Promise<A> => {
+    try {
+      return await answer;
+    } catch (error) {
+      throw new RowFailure(row, error);
+    }
+  };
+  return Promise.all(answers.map(named));
 }
 
 function mapped(host: HostMap, batch: Batch, rows: unknown): Mapped {

@@ -194,7 +194,7 @@ impl fmt::Display for Error {
             }
         }
         match &self.0.hint {
-            Some(hint) if self.0.message.ends_with(['.', '?', '!']) && self.0.place.is_none() => write!(f, " {hint}"),
+            Some(hint) if self.0.message.ends_with(['.', '?', '!']) => write!(f, " {hint}"),
             Some(hint) => write!(f, ". {hint}"),
             None => Ok(()),
         }

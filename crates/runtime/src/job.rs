@@ -33,8 +33,10 @@ use crate::{
 const SLEEP: Duration = Duration::from_millis(100);
 /// How often a running subtask publishes its counters; µs.
 const PUBLISH_EVERY: Micros = 50_000;
-/// How long the host may take to see that a function's time is up before the terminal is told.
-const WATCH: Duration = Duration::from_secs(1);
+/// How often, and how many times, it is looked whether the host has seen that a function's time is up, before the
+/// terminal is told.
+const WATCH_EVERY: Duration = Duration::from_millis(20);
+const WATCH_LOOKS: u32 = 50;
 /// Stack of a subtask's thread, in bytes.
 const STACK_BYTES: usize = 4 << 20;
 
@@ -320,10 +322,13 @@ impl Worker {
     // A function that loops without end keeps the host from seeing that its time is up, so the terminal is told instead.
     #[expect(clippy::disallowed_methods, reason = "it is the absence of an event that is waited for")]
     fn watch(&self, error: &Error) {
-        thread::sleep(WATCH);
-        if !lock(&self.shared.events).is_empty() {
-            eprintln!("{error} The JavaScript thread does not respond: the function seems to be in an endless loop.");
+        for _ in 0..WATCH_LOOKS {
+            thread::sleep(WATCH_EVERY);
+            if lock(&self.shared.events).is_empty() {
+                return;
+            }
         }
+        eprintln!("{error} The JavaScript thread does not respond: the function seems to be in an endless loop.");
     }
 
     fn publish(&self, subtask: &Subtask) {
