@@ -177,9 +177,10 @@ function verdict(type: string): Verdict {
 const f = columnsObject<Record<string, unknown>>(fieldsOf(schema));
 
 function evaluated(text: string): unknown {
-  const names = Object.keys(headrace);
+  const functions: Record<string, unknown> = { ...headrace };
+  const names = Object.keys(functions);
   const build = new Function('f', ...names, `return ${text}`) as (...args: unknown[]) => unknown;
-  return build(f, ...names.map((name) => headrace[name as keyof typeof headrace]));
+  return build(f, ...names.map((name) => functions[name]));
 }
 
 /** What the compiler says, and what the builder had inferred of the type; undefined where either refuses. */
