@@ -2,7 +2,7 @@
  * The executor of host calls: takes what the engine asks of JavaScript, runs it, and answers.
  *
  * It serves a job and the test driver alike. How many calls are open at once is bounded by the engine: `inFlight` for
- * each function, one for each sink and source subtask.
+ * each function, two for each sink subtask and one for each source subtask.
  */
 import { ArenaPool } from '../arrow/arena-pool.ts';
 import { pack } from '../arrow/array-data.ts';

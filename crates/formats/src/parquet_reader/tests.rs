@@ -307,6 +307,7 @@ proptest! {
             at += read.num_rows();
         }
         prop_assert_eq!(at, batch.num_rows());
+        prop_assert!(reader.next_batch().unwrap().is_none());
         prop_assert_eq!(parquet_schema(&path).unwrap(), batch.schema());
     }
 }
