@@ -20,11 +20,6 @@ use napi_derive::napi;
 
 use error::Raise;
 
-/// Batches are made on one thread and freed on another, for which the C library hands pages back to the kernel and
-/// fetches them again: half the time of a batch that crosses.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The library's version.
 #[napi]
 pub fn version() -> &'static str {

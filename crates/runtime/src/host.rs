@@ -158,11 +158,13 @@ impl Host {
     /// Answers a call. An answer to a call that is gone, because the job has failed meanwhile, is ignored.
     pub fn complete(&self, id: u64, answer: Result<Reply, Failure>) {
         let mut calls = self.lock();
-        if let Some(open) = calls.open.get_mut(&id) {
-            open.answer = Some(answer);
-            open.call.rows = None;
-            open.caller.wake();
-        }
+        let Some(open) = calls.open.get_mut(&id) else { return };
+        open.answer = Some(answer);
+        let (rows, caller) = (open.call.rows.take(), Arc::clone(&open.caller));
+        // Whoever is woken may run at once, and would find the lock taken.
+        drop(calls);
+        drop(rows);
+        caller.wake();
     }
 
     /// Bytes of the batches that the host has or could have.
