@@ -5,9 +5,9 @@ use std::ops::Range;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow_buffer::{ArrowNativeType, ScalarBuffer};
 use arrow_schema::SchemaRef;
-use arrow_select::{concat::concat_batches, filter::filter_record_batch, take::take_record_batch};
+use arrow_select::{filter::filter_record_batch, take::take_record_batch};
 
-use crate::{Result, time::Micros};
+use crate::{Result, key::CodedKeys, time::Micros};
 
 /// Where the rows of a batch came from: the source partition and the number of the first row in it. Rows lose
 /// their exact numbers when they are filtered or exchanged; the origin then names the batch they came with.
@@ -36,8 +36,8 @@ pub struct Batch {
     pub row_watermarks: Option<ScalarBuffer<Micros>>,
     /// Row kinds as bytes of [`crate::RowKind`]; absent when every row is an insert.
     pub kinds: Option<ScalarBuffer<u8>>,
-    /// Hashes of the key columns, set by the exchange for the operator behind it.
-    pub key_hashes: Option<ScalarBuffer<u64>>,
+    /// The keys of the rows, set by the exchange for the operator behind it.
+    pub keys: Option<CodedKeys>,
     /// Where the rows came from.
     pub origin: Origin,
 }
@@ -45,7 +45,7 @@ pub struct Batch {
 impl Batch {
     /// A batch without hidden columns.
     pub fn new(data: RecordBatch) -> Self {
-        Batch { data, times: None, row_watermarks: None, kinds: None, key_hashes: None, origin: Origin::default() }
+        Batch { data, times: None, row_watermarks: None, kinds: None, keys: None, origin: Origin::default() }
     }
 
     /// The number of rows.
@@ -55,8 +55,8 @@ impl Batch {
 
     /// The bytes of its rows; of a buffer that it shares only its own part.
     pub fn bytes(&self) -> usize {
-        let hidden = [self.times.is_some(), self.row_watermarks.is_some(), self.key_hashes.is_some()];
-        row_bytes(&self.data) + hidden.iter().filter(|set| **set).count() * 8 * self.rows()
+        let hidden = [self.times.is_some(), self.row_watermarks.is_some()].iter().filter(|set| **set).count() * 8;
+        row_bytes(&self.data) + (hidden + 4 * usize::from(self.keys.is_some())) * self.rows()
     }
 
     /// The same rows and hidden columns under other user columns.
@@ -77,7 +77,7 @@ impl Batch {
             times: self.times.as_ref().map(|values| values.slice(at, len)),
             row_watermarks: self.row_watermarks.as_ref().map(|values| values.slice(at, len)),
             kinds: self.kinds.as_ref().map(|values| values.slice(at, len)),
-            key_hashes: self.key_hashes.as_ref().map(|values| values.slice(at, len)),
+            keys: self.keys.as_ref().map(|keys| keys.with(keys.codes.slice(at, len))),
             origin: Origin { first_row: self.origin.first_row + at as u64, ..self.origin },
         }
     }
@@ -92,7 +92,7 @@ impl Batch {
             times: self.times.as_ref().map(|values| gather(values, indices)),
             row_watermarks: self.row_watermarks.as_ref().map(|values| gather(values, indices)),
             kinds: self.kinds.as_ref().map(|values| gather(values, indices)),
-            key_hashes: self.key_hashes.as_ref().map(|values| gather(values, indices)),
+            keys: self.keys.as_ref().map(|keys| keys.with(gather(&keys.codes, indices))),
             origin: self.origin,
         })
     }
@@ -105,40 +105,15 @@ impl Batch {
         if mask.true_count() == self.rows() {
             return Ok(self.clone());
         }
-        let has_hidden = self.times.is_some() || self.kinds.is_some() || self.key_hashes.is_some();
+        let has_hidden = self.times.is_some() || self.kinds.is_some() || self.keys.is_some();
         if !has_hidden {
             return Ok(Batch { data: filter_record_batch(&self.data, mask)?, ..self.clone() });
         }
         let kept = (0..mask.len()).filter(|&row| mask.is_valid(row) && mask.value(row));
         self.take(&UInt32Array::from_iter_values(kept.map(|row| row as u32)))
     }
-
-    /// One batch with the rows of all, in order; the hidden columns must be set in all of them or in none.
-    ///
-    /// # Errors
-    /// When the schemas differ or there is no batch.
-    pub fn concat(batches: &[Batch]) -> Result<Self> {
-        let first = batches.first().ok_or_else(|| crate::Error::internal("concat of no batches"))?;
-        let data = concat_batches(&first.data.schema(), batches.iter().map(|batch| &batch.data))?;
-        Ok(Batch {
-            data,
-            times: join(batches, |batch| batch.times.as_ref()),
-            row_watermarks: join(batches, |batch| batch.row_watermarks.as_ref()),
-            kinds: join(batches, |batch| batch.kinds.as_ref()),
-            key_hashes: join(batches, |batch| batch.key_hashes.as_ref()),
-            origin: first.origin,
-        })
-    }
 }
 
 fn gather<T: ArrowNativeType>(values: &ScalarBuffer<T>, indices: &UInt32Array) -> ScalarBuffer<T> {
     indices.values().iter().map(|&row| values[row as usize]).collect()
-}
-
-fn join<T: ArrowNativeType>(
-    batches: &[Batch],
-    column: impl Fn(&Batch) -> Option<&ScalarBuffer<T>>,
-) -> Option<ScalarBuffer<T>> {
-    let parts: Option<Vec<_>> = batches.iter().map(&column).collect();
-    parts.map(|parts| parts.iter().flat_map(|part| part.iter().copied()).collect())
 }

@@ -15,6 +15,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{Code, Error, Result};
 
+mod coded;
+mod single;
+
+pub use coded::{CodedKeys, KeyCoder, KeyList, Lineage};
+pub use single::{RecentKeys, SingleKey, Words};
+
 /// The number of key groups: the unit in which keyed state moves, and the upper bound of parallelism.
 pub const KEY_GROUPS: u32 = 128;
 
@@ -52,31 +58,17 @@ impl Keys {
     /// `HR_TYPE_MISMATCH` for a column type that cannot be a key; `HR_OVERFLOW` above 4 GiB of keys in one batch.
     pub fn encode(columns: &[ArrayRef], rows: usize) -> Result<Keys> {
         let mut keys = Keys { bytes: Vec::with_capacity(rows * columns.len() * 9), ends: Vec::with_capacity(rows) };
-        if let [column] = columns
-            && let Some(text) = column.as_string_opt::<i32>()
-        {
-            keys.encode_text(text);
-        } else {
-            let encoders = columns.iter().map(ColumnEncoder::new).collect::<Result<Vec<_>>>()?;
-            for row in 0..rows {
-                for encoder in &encoders {
-                    encoder.append(row, &mut keys.bytes);
-                }
-                keys.ends.push(keys.bytes.len() as u32);
+        let encoders = columns.iter().map(ColumnEncoder::new).collect::<Result<Vec<_>>>()?;
+        for row in 0..rows {
+            for encoder in &encoders {
+                encoder.append(row, &mut keys.bytes);
             }
+            keys.ends.push(keys.bytes.len() as u32);
         }
         if u32::try_from(keys.bytes.len()).is_err() {
             return Err(Error::new(Code::Overflow, "the keys of one batch exceed 4 GiB").hint("Use smaller batches."));
         }
         Ok(keys)
-    }
-
-    // The commonest key by far is one text column, so it gets a loop without dispatch.
-    fn encode_text(&mut self, text: &StringArray) {
-        for row in 0..text.len() {
-            append_text(text, row, &mut self.bytes);
-            self.ends.push(self.bytes.len() as u32);
-        }
     }
 
     /// The number of rows.
@@ -116,14 +108,6 @@ impl Keys {
     /// The xxh3-64 hash of each row's key.
     pub fn hashes(&self) -> Vec<u64> {
         (0..self.len()).map(|row| xxh3_64(self.get(row))).collect()
-    }
-}
-
-/// The canonical bytes of the key that is one text.
-pub fn encode_text_key(text: Option<&str>, out: &mut Vec<u8>) {
-    match text {
-        Some(text) => append_bytes(UTF8, text.as_bytes(), out),
-        None => out.push(NULL),
     }
 }
 

@@ -61,6 +61,26 @@ pub enum Expr {
     },
 }
 
+impl Expr {
+    /// Calls `visit` with the name of every column that the expression reads, as often as it reads it.
+    pub fn each_column<'a>(&'a self, visit: &mut impl FnMut(&'a str)) {
+        match self {
+            Expr::Column { name } => visit(name),
+            Expr::Literal { .. } => {}
+            Expr::Unary { arg, .. } | Expr::Cast { arg, .. } => arg.each_column(visit),
+            Expr::Binary { left, right, .. } => [left, right].into_iter().for_each(|arg| arg.each_column(visit)),
+            Expr::Case { branches, otherwise } => {
+                for branch in branches {
+                    branch.when.each_column(visit);
+                    branch.then.each_column(visit);
+                }
+                otherwise.iter().for_each(|arg| arg.each_column(visit));
+            }
+            Expr::Call { args, .. } => args.iter().for_each(|arg| arg.each_column(visit)),
+        }
+    }
+}
+
 /// A branch of a `case`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -14,7 +14,7 @@ use headrace_plan::{NamedExpr, Node, Op};
 
 use crate::{
     channel::{Limits, Probe, Receiver, channel},
-    compile::{Chain, CompiledPlan, Edge, EdgeKind, lineage, place},
+    compile::{Chain, CompiledPlan, Edge, EdgeKind, lineage, place, received_columns},
     exchange::{Exchange, Route},
     gate::Gate,
     head::{CallUse, Calls, Head, Pull},
@@ -116,10 +116,11 @@ impl Wiring {
 }
 
 fn route(compiled: &CompiledPlan, edge: &Edge) -> Route {
-    let schema = &compiled.resolved[edge.from.node as usize].schema;
+    let schema = compiled.input_schema(edge.to);
     match (&compiled.plan.nodes[edge.to].op, edge.kind) {
         (Op::Window { keys, .. }, EdgeKind::Hash) => {
-            Route::Hash { columns: keys.iter().filter_map(|key| schema.index_of(key).ok()).collect() }
+            let keys = keys.iter().filter_map(|key| schema.index_of(key).ok()).collect();
+            Route::hash(keys, received_columns(compiled, edge.to))
         }
         _ => Route::Forward,
     }
@@ -301,7 +302,7 @@ impl Context<'_> {
                     subtask: self.id,
                     writes_empty: self.within == 0,
                 };
-                let schema = input_schema(compiled, node);
+                let schema = compiled.input_schema(number);
                 let sink = ParquetSink::new(place, &schema, *changelog, self.materials.first_checkpoint)?;
                 return Ok(Stage::Sink(Box::new(sink)));
             }
@@ -338,10 +339,13 @@ impl Context<'_> {
         let Op::Window { keys, size, slide, offset, lateness, aggregates } = &node.op else {
             return Err(Error::internal("not a window"));
         };
-        let input = input_schema(compiled, node);
+        let sent = compiled.input_schema(number);
+        let input = Arc::new(sent.project(&received_columns(compiled, number))?);
         let resolved = &compiled.resolved[number];
+        let key_type = |key: &String| sent.field_with_name(key).map(|field| field.data_type().clone());
         Ok(WindowSpec {
-            keys: keys.iter().map(|key| input.index_of(key)).collect::<std::result::Result<_, _>>()?,
+            keys: keys.iter().filter_map(|key| input.index_of(key).ok()).collect(),
+            key_types: keys.iter().map(key_type).collect::<std::result::Result<_, _>>()?,
             size: *size,
             slide: *slide,
             offset: *offset,
@@ -352,15 +356,6 @@ impl Context<'_> {
             late: resolved.late.clone().ok_or_else(|| Error::internal("a window without a side output"))?,
         })
     }
-}
-
-/// The columns that a node with one input reads.
-fn input_schema(compiled: &CompiledPlan, node: &Node) -> arrow_schema::SchemaRef {
-    let from = node.inputs.first().and_then(|input| {
-        let resolved = compiled.resolved.get(input.node as usize)?;
-        if input.port == 1 { resolved.late.clone() } else { Some(Arc::clone(&resolved.schema)) }
-    });
-    from.unwrap_or_else(|| Arc::new(arrow_schema::Schema::empty()))
 }
 
 fn compile_all(columns: &[NamedExpr], schema: &arrow_schema::Schema) -> Result<Vec<Compiled>> {

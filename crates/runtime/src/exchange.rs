@@ -2,8 +2,8 @@
 
 use arrow_array::{ArrayRef, UInt32Array};
 use headrace_core::{
-    Result,
-    key::{self, Keys},
+    Batch, Error, Result,
+    key::{self, KeyCoder},
 };
 use headrace_operators::Message;
 
@@ -16,8 +16,19 @@ pub(crate) enum Route {
     /// A row goes to the owner of its key's group.
     Hash {
         /// The key columns.
-        columns: Vec<usize>,
+        keys: Vec<usize>,
+        /// The columns that are sent.
+        sent: Vec<usize>,
+        /// Boxed, as it holds a cache.
+        coder: Box<KeyCoder>,
     },
+}
+
+impl Route {
+    /// A route by the key columns `keys`, on which the columns `sent` go.
+    pub(crate) fn hash(keys: Vec<usize>, sent: Vec<usize>) -> Self {
+        Route::Hash { keys, sent, coder: Box::default() }
+    }
 }
 
 /// Channels to the subtasks of one later operator.
@@ -39,31 +50,19 @@ impl Exchange {
     ///
     /// # Errors
     /// When a key column has a type that cannot be a key.
-    pub(crate) fn split(&self, message: Message) -> Result<Pending> {
-        match (message, &self.route) {
+    pub(crate) fn split(&mut self, message: Message) -> Result<Pending> {
+        let channels = self.channels.len();
+        match (message, &mut self.route) {
             // Partitions are the business of `watermark()`, which stands before every exchange by hash.
             (Message::PartitionEnd(_), Route::Hash { .. }) => Ok(Vec::new()),
-            (Message::Batch(batch), Route::Hash { columns }) => self.split_by_key(batch, columns),
-            (message, _) => Ok((0..self.channels.len()).rev().map(|channel| (channel, message.clone())).collect()),
+            (Message::Batch(mut batch), Route::Hash { keys, sent, coder }) => {
+                let keys: Vec<ArrayRef> = keys.iter().map(|&column| batch.data.column(column).clone()).collect();
+                batch.keys = Some(coder.code(&keys, batch.rows())?);
+                batch.data = batch.data.project(sent)?;
+                deal(&batch, channels)
+            }
+            (message, _) => Ok((0..channels).rev().map(|channel| (channel, message.clone())).collect()),
         }
-    }
-
-    fn split_by_key(&self, mut batch: headrace_core::Batch, columns: &[usize]) -> Result<Pending> {
-        let columns: Vec<ArrayRef> = columns.iter().map(|&column| batch.data.column(column).clone()).collect();
-        let hashes = Keys::encode(&columns, batch.rows())?.hashes();
-        let parallelism = self.channels.len() as u32;
-        let mut rows = vec![Vec::with_capacity(hashes.len() / self.channels.len() + 64); self.channels.len()];
-        for (row, &hash) in (0u32..).zip(&hashes) {
-            rows[key::owner(key::key_group(hash), parallelism) as usize].push(row);
-        }
-        batch.key_hashes = Some(hashes.into());
-        let mut pending = Vec::with_capacity(rows.len());
-        for (channel, rows) in rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
-            let all = rows.len() == batch.rows();
-            let part = if all { batch.clone() } else { batch.take(&UInt32Array::from(rows))? };
-            pending.push((channel, Message::Batch(part)));
-        }
-        Ok(pending)
     }
 
     /// Sends what fits; what does not stays pending. Returns whether all of it went.
@@ -76,4 +75,26 @@ impl Exchange {
         }
         true
     }
+}
+
+/// Deals the rows of a batch with keys among as many subtasks as there are channels.
+fn deal(batch: &Batch, channels: usize) -> Result<Pending> {
+    let keys = batch.keys.as_ref().ok_or_else(|| Error::internal("rows without keys were dealt"))?;
+    let owner = |&hash: &u64| key::owner(key::key_group(hash), channels as u32);
+    let owners: Vec<u32> = keys.list.hashes().iter().map(owner).collect();
+    let mut counts = vec![0; channels];
+    for &code in &keys.codes {
+        counts[owners[code as usize] as usize] += 1;
+    }
+    let mut rows: Vec<Vec<u32>> = counts.into_iter().map(Vec::with_capacity).collect();
+    for (row, &code) in (0u32..).zip(&keys.codes) {
+        rows[owners[code as usize] as usize].push(row);
+    }
+    let mut pending = Vec::with_capacity(channels);
+    for (channel, rows) in rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
+        let all = rows.len() == batch.rows();
+        let part = if all { batch.clone() } else { batch.take(&UInt32Array::from(rows))? };
+        pending.push((channel, Message::Batch(part)));
+    }
+    Ok(pending)
 }

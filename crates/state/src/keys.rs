@@ -70,10 +70,10 @@ impl KeyTable {
         true
     }
 
-    /// Changes whenever the number is freed.
+    /// Changes whenever the number is freed; `None` for a number that has never been used.
     #[inline]
-    pub fn generation(&self, number: u32) -> u32 {
-        self.generations[number as usize]
+    pub fn generation(&self, number: u32) -> Option<u32> {
+        self.generations.get(number as usize).copied()
     }
 
     /// The canonical bytes of a key.

@@ -1,153 +1,151 @@
 //! The key numbers of a batch's rows.
-//!
-//! Encoding, hashing and looking up a key costs more than aggregating the row. When the key is one short text, its
-//! bytes fit a machine word or two, and a direct-mapped cache of recent keys answers for most rows without any of that.
 
-use arrow_array::{Array, ArrayRef, StringArray, cast::AsArray};
-use arrow_buffer::ScalarBuffer;
+use arrow_array::ArrayRef;
 use headrace_core::{
-    Result,
-    key::{self, Keys},
+    Batch, Result,
+    key::{self, CodedKeys, Keys, Lineage, RecentKeys, SingleKey},
 };
 use headrace_state::KeyTable;
 
-/// Entries of the cache of recent keys; a power of two.
-const RECENT_KEYS: usize = 4096;
-/// The longest text that the cache takes; one byte of its entry is the length.
-const TEXT_MAX: usize = 15;
-
 /// The keys of one batch.
 pub(super) enum BatchKeys<'a> {
-    Text(&'a StringArray),
-    Any { keys: Keys, hashes: ScalarBuffer<u64> },
+    /// The exchange has gathered them.
+    Coded(&'a CodedKeys),
+    Single(SingleKey<'a>),
+    Any(Keys),
 }
 
 impl<'a> BatchKeys<'a> {
-    /// The keys of `rows` rows; `hashes` are those of the exchange, if there was one.
-    pub(super) fn new(columns: &'a [ArrayRef], rows: usize, hashes: Option<&ScalarBuffer<u64>>) -> Result<Self> {
-        if let [column] = columns
-            && let Some(text) = column.as_string_opt::<i32>()
-        {
-            return Ok(BatchKeys::Text(text));
+    /// The keys of a batch; `columns` are its key columns, which are missing where it has keys already.
+    pub(super) fn new(batch: &'a Batch, columns: &'a [ArrayRef]) -> Result<Self> {
+        if let Some(keys) = &batch.keys {
+            return Ok(BatchKeys::Coded(keys));
         }
-        let keys = Keys::encode(columns, rows)?;
-        let hashes = hashes.cloned().unwrap_or_else(|| keys.hashes().into());
-        Ok(BatchKeys::Any { keys, hashes })
+        match SingleKey::of(columns) {
+            Some(key) => Ok(BatchKeys::Single(key)),
+            None => Ok(BatchKeys::Any(Keys::encode(columns, batch.rows())?)),
+        }
     }
 }
 
-#[derive(Clone, Copy)]
-struct Recent {
-    text: (u64, u64),
+/// A key's number, and how often that had been freed when it was noted.
+#[derive(Debug, Clone, Copy)]
+struct Known {
     number: u32,
     generation: u32,
 }
 
+impl Default for Known {
+    // No number has this one.
+    fn default() -> Self {
+        Known { number: u32::MAX, generation: 0 }
+    }
+}
+
+impl Known {
+    #[inline]
+    fn still(self, table: &KeyTable) -> Option<u32> {
+        (table.generation(self.number) == Some(self.generation)).then_some(self.number)
+    }
+
+    fn now(number: u32, table: &KeyTable) -> Self {
+        Known { number, generation: table.generation(number).unwrap_or_default() }
+    }
+}
+
 /// Turns rows into key numbers.
+#[derive(Default)]
 pub(super) struct Numbers {
-    recent: Vec<Recent>,
+    recent: RecentKeys<Known>,
+    /// By code, the numbers of keys that came through exchanges: one list for each sender, the current one last.
+    coded: Vec<(Lineage, Vec<Known>)>,
     scratch: Vec<u8>,
 }
 
 impl Numbers {
-    pub(super) fn new() -> Self {
-        // No text has this length, so that the first look-ups miss.
-        let none = Recent { text: (0, u64::MAX), number: 0, generation: 0 };
-        Numbers { recent: vec![none; RECENT_KEYS], scratch: Vec::new() }
+    /// Begins a batch.
+    pub(super) fn begin(&mut self, keys: &BatchKeys<'_>) {
+        let BatchKeys::Coded(CodedKeys { list, .. }) = keys else { return };
+        match self.coded.iter().position(|(lineage, _)| lineage.has(list)) {
+            Some(at) => {
+                let last = self.coded.len() - 1;
+                self.coded.swap(at, last);
+            }
+            None => {
+                self.coded.retain(|(lineage, _)| lineage.lives());
+                self.coded.push((list.lineage(), Vec::new()));
+            }
+        }
+        if let Some((_, known)) = self.coded.last_mut() {
+            // What is longer belongs to a batch that went elsewhere, and stays.
+            known.resize(known.len().max(list.len()), Known::default());
+        }
     }
 
     /// The number of a row's key, which is new to the table if it was not there.
     #[inline]
     pub(super) fn of(&mut self, keys: &BatchKeys<'_>, row: usize, table: &mut KeyTable) -> u32 {
         match keys {
-            BatchKeys::Any { keys, hashes } => table.intern(keys.get(row), hashes[row]),
-            BatchKeys::Text(column) if column.is_valid(row) => {
-                let text = column.value(row);
-                match pack(text.as_bytes()) {
-                    Some(packed) => self.recent(packed, text, table),
-                    None => self.look_up(Some(text), table),
+            BatchKeys::Coded(keys) => {
+                let code = keys.codes[row];
+                let known = self.coded.last().and_then(|(_, known)| known.get(code as usize)).copied();
+                match known.unwrap_or_default().still(table) {
+                    Some(number) => number,
+                    None => self.receive(keys, code, table),
                 }
             }
-            BatchKeys::Text(_) => self.look_up(None, table),
+            BatchKeys::Single(key) => self.single(key, row, table),
+            BatchKeys::Any(keys) => table.intern(keys.get(row), key::hash(keys.get(row))),
         }
     }
 
-    #[inline]
-    fn recent(&mut self, packed: (u64, u64), text: &str, table: &mut KeyTable) -> u32 {
-        let at = scatter(packed) % RECENT_KEYS;
-        let entry = self.recent[at];
-        if entry.text == packed && table.generation(entry.number) == entry.generation {
-            return entry.number;
+    #[cold]
+    fn receive(&mut self, keys: &CodedKeys, code: u32, table: &mut KeyTable) -> u32 {
+        let number = table.intern(keys.list.get(code), keys.list.hashes()[code as usize]);
+        if let Some(known) = self.coded.last_mut().and_then(|(_, known)| known.get_mut(code as usize)) {
+            *known = Known::now(number, table);
         }
-        let number = self.look_up(Some(text), table);
-        self.recent[at] = Recent { text: packed, number, generation: table.generation(number) };
+        number
+    }
+
+    #[inline]
+    fn single(&mut self, key: &SingleKey<'_>, row: usize, table: &mut KeyTable) -> u32 {
+        let Some(words) = key.words(row) else { return self.look_up(key, row, table) };
+        if let Some(number) = self.recent.entry(words).get().and_then(|known| known.still(table)) {
+            return number;
+        }
+        let number = self.look_up(key, row, table);
+        self.recent.entry(words).set(Known::now(number, table));
         number
     }
 
     #[cold]
-    fn look_up(&mut self, text: Option<&str>, table: &mut KeyTable) -> u32 {
+    fn look_up(&mut self, key: &SingleKey<'_>, row: usize, table: &mut KeyTable) -> u32 {
         self.scratch.clear();
-        key::encode_text_key(text, &mut self.scratch);
+        key.append(row, &mut self.scratch);
         table.intern(&self.scratch, key::hash(&self.scratch))
     }
 }
 
-// The text and its length in two words; different texts never pack alike. Short ones are read by loads that overlap,
-// because a copy of unknown length is a call.
-#[inline]
-fn pack(text: &[u8]) -> Option<(u64, u64)> {
-    let length = text.len();
-    let tag = (length as u64) << 56;
-    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        if length > TEXT_MAX {
-            return None;
-        }
-        // What the first word does not hold, moved to the bottom of the second; a shift by 64 leaves nothing.
-        let rest = u64::from_le_bytes(*last).checked_shr(8 * (16 - length as u32)).unwrap_or(0);
-        return Some((u64::from_le_bytes(*first), rest | tag));
-    }
-    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        let word = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
-        return Some((word, tag));
-    }
-    Some((text.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)), tag))
-}
-
-#[inline]
-fn scatter((low, high): (u64, u64)) -> usize {
-    let product = u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * u128::from(high ^ 0xd6e8_feb8_6659_fd93);
-    ((product as u64) ^ (product >> 64) as u64) as usize
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{RecordBatch, StringArray};
+    use headrace_core::key::KeyCoder;
+
     use super::*;
 
-    #[test]
-    fn different_texts_never_pack_alike() {
-        let alphabet = [b'a', b'b', 0];
-        let mut texts: Vec<Vec<u8>> = vec![Vec::new()];
-        for length in 1..=7 {
-            let last: Vec<_> = texts.iter().filter(|text| text.len() == length - 1).cloned().collect();
-            texts.extend(last.iter().flat_map(|text| alphabet.map(|byte| [text.as_slice(), &[byte]].concat())));
-        }
-        // Longer ones: every place of one other letter, at every length.
-        for length in 8..=TEXT_MAX {
-            texts.push(vec![b'a'; length]);
-            texts.extend((0..length).map(|at| (0..length).map(|i| if i == at { b'b' } else { b'a' }).collect()));
-        }
-        let mut packed: Vec<_> = texts.iter().map(|text| pack(text).unwrap()).collect();
-        packed.sort_unstable();
-        packed.dedup();
-        assert_eq!(packed.len(), texts.len());
-        assert_eq!(pack(&[b'a'; 16]), None);
+    fn batch() -> Batch {
+        let column: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), Some("b"), None, Some("a")]));
+        Batch::new(RecordBatch::try_from_iter([("k", column)]).unwrap())
     }
 
     #[test]
     fn a_freed_number_is_not_remembered() {
-        let columns: Vec<ArrayRef> = vec![std::sync::Arc::new(StringArray::from(vec![Some("a"), Some("b"), None]))];
-        let keys = BatchKeys::new(&columns, 3, None).unwrap();
-        let (mut numbers, mut table) = (Numbers::new(), KeyTable::default());
+        let batch = batch();
+        let keys = BatchKeys::new(&batch, batch.data.columns()).unwrap();
+        let (mut numbers, mut table) = (Numbers::default(), KeyTable::default());
         let a = numbers.of(&keys, 0, &mut table);
         table.refer(a);
         assert_eq!(numbers.of(&keys, 0, &mut table), a);
@@ -156,5 +154,21 @@ mod tests {
         table.refer(a);
         assert_ne!(numbers.of(&keys, 0, &mut table), a);
         assert_ne!(numbers.of(&keys, 2, &mut table), a);
+    }
+
+    #[test]
+    fn the_keys_of_an_exchange_are_the_same_keys() {
+        let plain = batch();
+        let mut coded = plain.clone();
+        coded.keys = Some(KeyCoder::default().code(plain.data.columns(), plain.rows()).unwrap());
+        let (mut numbers, mut table) = (Numbers::default(), KeyTable::default());
+        let mut all = |batch: &Batch| -> Vec<u32> {
+            let keys = BatchKeys::new(batch, batch.data.columns()).unwrap();
+            numbers.begin(&keys);
+            (0..4).map(|row| numbers.of(&keys, row, &mut table)).collect()
+        };
+        let first = all(&coded);
+        assert_eq!((first[0], first[1] == first[2], first[0] == first[1]), (first[3], false, false));
+        assert_eq!((all(&plain), all(&coded)), (first.clone(), first));
     }
 }

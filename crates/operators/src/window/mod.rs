@@ -46,8 +46,10 @@ const STEP_ROWS: usize = 8192;
 /// What a window operator computes.
 #[derive(Debug, Clone)]
 pub struct WindowSpec {
-    /// The indices of the key columns.
+    /// The indices of the key columns; those of a batch that has keys already may be missing.
     pub keys: Vec<usize>,
+    /// The types of the key columns.
+    pub key_types: Vec<DataType>,
     /// The window's size; µs, positive.
     pub size: Micros,
     /// The distance between window starts; µs, positive.
@@ -124,7 +126,7 @@ impl Window {
             table,
             merge,
             held: Held::default(),
-            numbers: Numbers::new(),
+            numbers: Numbers::default(),
             results,
             scratch,
             received: MINUS_INFINITY,
@@ -136,6 +138,9 @@ impl Window {
     }
 
     fn key_columns(&self, batch: &Batch) -> Vec<ArrayRef> {
+        if batch.keys.is_some() {
+            return Vec::new();
+        }
         self.spec.keys.iter().map(|&column| Arc::clone(batch.data.column(column))).collect()
     }
 
@@ -347,9 +352,7 @@ impl Window {
             return Ok(());
         }
         let count = self.results.len();
-        let types: Vec<DataType> =
-            self.spec.keys.iter().map(|&column| self.spec.input.field(column).data_type().clone()).collect();
-        let mut columns = key::decode(self.results.keys.iter(), &types)?;
+        let mut columns = key::decode(self.results.keys.iter(), &self.spec.key_types)?;
         let starts = self.results.windows.iter().map(|&window| self.slices.start(window));
         columns.push(Arc::new(TimestampMicrosecondArray::from_iter_values(starts)));
         let ends: Vec<Micros> = self.results.windows.iter().map(|&window| self.slices.end(window)).collect();
@@ -372,7 +375,8 @@ impl Operator for Window {
     fn on_batch(&mut self, batch: Batch, out: &mut Output) -> Result<()> {
         self.counts.rows_in += batch.rows() as u64;
         let columns = self.key_columns(&batch);
-        let keys = BatchKeys::new(&columns, batch.rows(), batch.key_hashes.as_ref())?;
+        let keys = BatchKeys::new(&batch, &columns)?;
+        self.numbers.begin(&keys);
         let prepared = self.aggregates.prepare(&batch)?;
         let fates = self.sort_out(&prepared, &keys);
         self.table.states.update(&fates.slots, &prepared)?;

@@ -121,6 +121,7 @@ fn spec(case: &Case) -> WindowSpec {
     late.push(Field::new(LATENESS_COLUMN, DataType::Int64, false));
     WindowSpec {
         keys: vec![0],
+        key_types: vec![DataType::Utf8],
         size: case.size,
         slide: case.slide,
         offset: case.offset,

@@ -2,15 +2,18 @@
 //! hands.
 
 mod graph;
+mod projection;
 mod resolve;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use arrow_schema::{Schema, SchemaRef};
 use headrace_core::{Code, Error, Result, key::KEY_GROUPS};
 use headrace_plan::{JobOptions, Node, PLAN_VERSION, Plan, data_type::from_schema};
 use serde_json::{Value, json};
 
 pub(crate) use graph::{Chain, Edge, EdgeKind, Graph, lineage};
+pub(crate) use projection::received_columns;
 pub(crate) use resolve::Resolved;
 
 /// A plan that has been checked and cut into chains of operators.
@@ -60,6 +63,15 @@ fn check_options(options: &JobOptions) -> Result<()> {
 }
 
 impl CompiledPlan {
+    /// The columns that a node with one input reads.
+    pub(crate) fn input_schema(&self, node: usize) -> SchemaRef {
+        let from = self.plan.nodes[node].inputs.first().and_then(|input| {
+            let resolved = self.resolved.get(input.node as usize)?;
+            if input.port == 1 { resolved.late.clone() } else { Some(Arc::clone(&resolved.schema)) }
+        });
+        from.unwrap_or_else(|| Arc::new(Schema::empty()))
+    }
+
     /// The result of the compilation as the TypeScript side reads it (`CompiledPlan` in `ts/plan/compiled.ts`).
     ///
     /// # Errors
