@@ -4,7 +4,8 @@ import { type Layout, native } from '../binding.ts';
 import { HeadraceError } from '../errors.ts';
 import type { Field } from '../plan/generated.ts';
 import { type ArrayData, pack, unpack } from './array-data.ts';
-import { Column, toRows } from './column.ts';
+import { Column } from './column.ts';
+import { rowShape } from './row-shape.ts';
 import type { Row } from './rows.ts';
 import { toRecordBatch } from './to-arrow.ts';
 
@@ -54,8 +55,8 @@ export class Batch<R extends object = Row> {
   /** The rows as objects; O(rows × columns). */
   rows(): R[] {
     const names = this.fields.map((field) => field.name);
-    const columns = names.map((name) => this.column(name as keyof R & string).toArray());
-    return toRows(this.numRows, names, columns) as R[];
+    const columns = names.map((name) => this.column(name as keyof R & string).rowValues);
+    return rowShape(names).make(this.numRows, columns) as R[];
   }
 
   [Symbol.iterator](): IterableIterator<R> {

@@ -1,6 +1,7 @@
 /** A column of a batch, read by row or as a whole. */
 import type { DataType, Field } from '../plan/generated.ts';
 import { type ArrayData, childrenOf, isNullAt, offsetsOf } from './array-data.ts';
+import { rowShape } from './row-shape.ts';
 
 /**
  * The values of a column as a whole. Numbers lie in the typed array that carries them, booleans in bytes of 0 and 1,
@@ -52,6 +53,12 @@ export class Column<V = unknown> {
     if (this.isNull(row)) return null as V;
     const value = (this.values as ArrayLike<unknown>)[row];
     return (this.field.data.type === 'bool' && value !== undefined ? value === 1 : value) as V;
+  }
+
+  /** As `toArray()`, but without a copy where `values` has the same. @internal */
+  get rowValues(): ArrayLike<unknown> {
+    const same = this.nullCount === 0 && this.field.data.type !== 'bool';
+    return same ? (this.values as ArrayLike<unknown>) : this.toArray();
   }
 
   /** All values as a plain array with null where there is none; O(rows). */
@@ -146,26 +153,8 @@ function decodeLists(data: ArrayData): unknown[][] {
 
 function decodeStructs(data: ArrayData): Record<string, unknown>[] {
   const names = childrenOf(data.type).map((field) => field.name);
-  return toRows(
+  return rowShape(names).make(
     data.length,
-    names,
     data.children.map((child) => valuesOf(child, decode(child))),
   );
-}
-
-/** Turns columns into row objects that all have the same shape; O(rows × columns). */
-export function toRows(
-  length: number,
-  names: readonly string[],
-  columns: readonly (readonly unknown[])[],
-): Record<string, unknown>[] {
-  const rows = new Array<Record<string, unknown>>(length);
-  for (let row = 0; row < length; row++) {
-    const object: Record<string, unknown> = {};
-    for (let column = 0; column < names.length; column++) {
-      object[names[column] as string] = (columns[column] as unknown[])[row];
-    }
-    rows[row] = object;
-  }
-  return rows;
 }

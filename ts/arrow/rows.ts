@@ -2,23 +2,17 @@
 import type { Field } from '../plan/generated.ts';
 import type { ArrayData } from './array-data.ts';
 import { encodeValues } from './encode.ts';
+import { type Row, rowShape } from './row-shape.ts';
 import { describe, ShapeError } from './shape-error.ts';
 
-/** A row object. */
-export type Row = Record<string, unknown>;
+export type { Row } from './row-shape.ts';
 
 /** The rows as columns of `fields`; properties that are no column are left out. O(rows × columns). */
 export function encodeRows(fields: readonly Field[], rows: readonly Row[]): ArrayData[] {
-  return fields.map((field) => {
-    const values = new Array<unknown>(rows.length);
-    for (let row = 0; row < rows.length; row++) values[row] = member(rows[row], field.name, row);
-    return encodeValues(field, values);
-  });
+  const columns = rowShape(fields.map((field) => field.name)).split(rows, refuse);
+  return fields.map((field, column) => encodeValues(field, columns[column] as unknown[]));
 }
 
-function member(row: unknown, name: string, at: number): unknown {
-  if (typeof row !== 'object' || row === null) {
-    throw new ShapeError(null, at, `should be an object, got ${describe(row)}`);
-  }
-  return (row as Row)[name];
+function refuse(row: unknown, at: number): never {
+  throw new ShapeError(null, at, `should be an object, got ${describe(row)}`);
 }
