@@ -45,8 +45,8 @@ export interface BindingJob {
   takeEvents(): string;
   /** The next request to the host, or null. */
   takeCall(): BindingCall | null;
-  /** Copies the batch of a taken call into `arena` and says where its buffers are. */
-  readCall(id: number, arena: Uint8Array): Layout;
+  /** Copies the batch of a taken call into `arena`, and writes into `layout`, which may be longer, where its buffers are. */
+  readCall(id: number, arena: Uint8Array, layout: Layout): void;
   /**
    * Answers a call. `sink` answers with no rows; `pull` answers with rows or, at the end, with null; `map` answers
    * with rows, and for a flat map with the input row of each output row in `parents`. Copies the buffers.
@@ -150,7 +150,7 @@ export interface BindingDriver {
   /** Runs steps until nothing moves or a call to the host is open. */
   run(): void;
   takeCall(): BindingCall | null;
-  readCall(id: number, arena: Uint8Array): Layout;
+  readCall(id: number, arena: Uint8Array, layout: Layout): void;
   completeCall(
     id: number,
     layout: Layout | null,

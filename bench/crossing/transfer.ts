@@ -1,7 +1,7 @@
 /** A batch across the border both ways, beside memcpy and Arrow IPC of the same batch. One process, one core. */
 import { tableFromIPC, tableToIPC } from 'apache-arrow';
 import { Bench } from 'tinybench';
-import { pack, unpack } from '../../ts/arrow/array-data.ts';
+import { layoutLength, pack, unpack } from '../../ts/arrow/array-data.ts';
 import { Batch } from '../../ts/arrow/batch.ts';
 import { type BindingCall, type Layout, native } from '../../ts/binding.ts';
 import { checkOptions } from '../../ts/control/run-options.ts';
@@ -82,7 +82,8 @@ function offerAndAccept(): void {
 /** The layout of the batch in `returned`, once it is known to be the batch that was sent. */
 function roundTrip(): Layout {
   pushAndOffer();
-  const back = driver.readCall(call.id, returned);
+  const back = new Float64Array(layoutLength(fields));
+  driver.readCall(call.id, returned, back);
   unpack(fields, back, returned).forEach((column, index) => {
     column.buffers.forEach((bytes, number) => {
       const expected = data[index]?.buffers[number];
@@ -108,7 +109,7 @@ function measure(iterations: number): Transfers {
     memcpy: () => copy.set(whole),
     pack: () => void pack(data),
     push: () => driver.push(0, layout, buffers),
-    readCall: () => void driver.readCall(call.id, returned),
+    readCall: () => driver.readCall(call.id, returned, back),
     view: () => void Batch.view(fields, ROWS, back, returned),
     tableToIPC: () => void tableToIPC(table, 'stream'),
     encodeIpc: () => void native.encodeIpc(schema, layout, buffers),

@@ -44,12 +44,16 @@ export function childrenOf(type: DataType): readonly Field[] {
   return type.type === 'list' ? [{ name: 'item', data: type.item, nullable: true }] : [];
 }
 
-/** Views on the columns of an arena; they are as long-lived as the arena's content. */
+/** The numbers in the layout of a batch. */
+export function layoutLength(fields: readonly Field[]): number {
+  const lengths = fields.map(({ data }) => 3 + 2 * (1 + buffersOf(data)) + layoutLength(childrenOf(data)));
+  return lengths.reduce((sum, length) => sum + length, 0);
+}
+
+/** Views on the columns of an arena; they are as long-lived as the arena's content. The layout may be longer. */
 export function unpack(fields: readonly Field[], layout: Layout, arena: Uint8Array): ArrayData[] {
   const cursor = { at: 0 };
-  const columns = fields.map((field) => unpackArray(field.data, layout, arena, cursor));
-  if (cursor.at !== layout.length) throw mismatch();
-  return columns;
+  return fields.map((field) => unpackArray(field.data, layout, arena, cursor));
 }
 
 function unpackArray(type: DataType, layout: Layout, arena: Uint8Array, cursor: { at: number }): ArrayData {
@@ -59,7 +63,7 @@ function unpackArray(type: DataType, layout: Layout, arena: Uint8Array, cursor: 
   const buffers: Uint8Array[] = [];
   for (let index = 0; index < count; index++) {
     const [offset, bytes] = [next(), next()];
-    buffers.push(arena.subarray(offset, offset + bytes));
+    buffers.push(bytes === 0 ? NO_BYTES : arena.subarray(offset, offset + bytes));
   }
   const [validity, ...values] = buffers;
   const children = childrenOf(type).map((field) => unpackArray(field.data, layout, arena, cursor));
@@ -88,7 +92,7 @@ export function pack(columns: readonly ArrayData[]): Packed {
     array.children.forEach(walk);
   };
   columns.forEach(walk);
-  return { layout: Float64Array.from(layout), buffers };
+  return { layout: new Float64Array(layout), buffers };
 }
 
 /** Whether the value at `row` is null. */

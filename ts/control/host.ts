@@ -5,13 +5,13 @@
  * `inFlight` and three that lie ready for a function, two for a sink, and one for a source.
  */
 import { ArenaPool } from '../arrow/arena-pool.ts';
-import { pack } from '../arrow/array-data.ts';
+import { layoutLength, pack } from '../arrow/array-data.ts';
 import { Batch } from '../arrow/batch.ts';
 import { describe, ShapeError } from '../arrow/shape-error.ts';
 import type { Chunk } from '../arrow/to-arrays.ts';
-import type { BindingCall, BindingJob } from '../binding.ts';
+import type { BindingCall, BindingJob, Layout } from '../binding.ts';
 import { type ErrorPlace, HeadraceError, isHeadraceError } from '../errors.ts';
-import type { Plan } from '../plan/generated.ts';
+import type { Field, Plan } from '../plan/generated.ts';
 import type { Host, HostMap, HostSink, HostSource } from './hosts.ts';
 import { callMap, isPromise, type Mapped, RowFailure } from './map-call.ts';
 import { PullSource } from './pull-source.ts';
@@ -41,6 +41,8 @@ export class HostExecutor {
   readonly #port: CallPort;
   readonly #config: ExecutorConfig;
   readonly #pool = new ArenaPool();
+  /** Where the batch that is being read lies in its arena. */
+  #layout: Layout = new Float64Array(0);
   readonly #sources = new Map<number, PullSource>();
   /** For each busy consumer the end of its last batch: a consumer sees one batch at a time. */
   readonly #queues = new Map<HostSink, Promise<void>>();
@@ -149,8 +151,7 @@ export class HostExecutor {
       return;
     }
     const arena = this.#pool.take(call.bytes);
-    const layout = this.#port.readCall(call.id, arena);
-    const answer = callMap(host, Batch.view(host.input, call.rows, layout, arena));
+    const answer = callMap(host, this.#read(call, host.input, arena));
     const complete = (mapped: Mapped): void => {
       this.#complete(call, mapped.chunk, mapped.parents);
       // Given back only here: after a failure or timeout the function may still look at it.
@@ -167,6 +168,13 @@ export class HostExecutor {
       });
   }
 
+  #read(call: BindingCall, fields: readonly Field[], arena: Uint8Array): Batch {
+    const length = layoutLength(fields);
+    if (this.#layout.length < length) this.#layout = new Float64Array(length);
+    this.#port.readCall(call.id, arena, this.#layout);
+    return Batch.view(fields, call.rows, this.#layout, arena);
+  }
+
   #laneOf(subtask: number): Lane {
     let lane = this.#lanes.get(subtask);
     if (lane === undefined) {
@@ -179,8 +187,7 @@ export class HostExecutor {
   #consume(call: BindingCall, host: HostSink): void | Promise<void> {
     // The consumer may keep the batch, so it gets memory of its own.
     const arena = new Uint8Array(call.bytes);
-    const layout = this.#port.readCall(call.id, arena);
-    const batch = Batch.view(host.schema, call.rows, layout, arena);
+    const batch = this.#read(call, host.schema, arena);
     const before = this.#queues.get(host);
     const consumed =
       before === undefined ? host.consumer.consume(batch) : before.then(() => host.consumer.consume(batch));

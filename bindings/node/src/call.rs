@@ -5,7 +5,7 @@ use arrow_schema::SchemaRef;
 use headrace_core::{Code, Error};
 use headrace_formats::{arena_bytes, gather, read_arena, write_arena};
 use headrace_runtime::{Call, CallKind, Failure, Host, Reply};
-use napi::bindgen_prelude::{Float64Array, Uint8Array};
+use napi::bindgen_prelude::{Float64ArraySlice, Uint8ArraySlice};
 use napi_derive::napi;
 
 use crate::error::Raise;
@@ -42,15 +42,21 @@ pub(crate) fn take(host: &Host) -> Option<BindingCall> {
     Some(BindingCall { id: id as f64, host, subtask, kind, rows: rows as u32, bytes: bytes as f64 })
 }
 
-/// Writes the rows of a call into an arena.
-pub(crate) fn read(host: &Host, id: f64, mut arena: Uint8Array) -> napi::Result<Float64Array> {
+/// Writes the rows of a call into an arena, and where its parts are into a layout. Both are the host's and used again:
+/// memory of ours would be another object for its collector.
+pub(crate) fn read(
+    host: &Host,
+    id: f64,
+    mut arena: Uint8ArraySlice<'_>,
+    mut layout: Float64ArraySlice<'_>,
+) -> napi::Result<()> {
     let rows = host.rows(id as u64).raise()?;
-    if arena_bytes(&rows) > arena.len() {
-        return Err(Error::internal("the arena is too small for the batch")).raise();
-    }
-    // SAFETY: JavaScript is in this call and cannot touch the arena meanwhile, and nothing else holds a view of it.
-    let arena = unsafe { arena.as_mut() };
-    Ok(Float64Array::new(write_arena(&rows, arena).raise()?))
+    // SAFETY: JavaScript is in this call and cannot touch the arrays meanwhile, and nothing else holds a view of them.
+    let (arena, layout) = unsafe { (arena.as_mut(), layout.as_mut()) };
+    let written = write_arena(&rows, arena).raise()?;
+    let place = layout.get_mut(..written.len()).ok_or_else(|| Error::internal("the layout is too short"));
+    place.raise()?.copy_from_slice(&written);
+    Ok(())
 }
 
 /// Answers a call.

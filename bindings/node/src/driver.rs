@@ -1,7 +1,7 @@
 //! A pipeline under test, on the caller's thread.
 
 use headrace_runtime::Driver;
-use napi::bindgen_prelude::{BigInt, Float64Array, Uint8Array};
+use napi::bindgen_prelude::{BigInt, Float64ArraySlice, Uint8ArraySlice};
 use napi_derive::napi;
 
 use crate::{
@@ -54,8 +54,8 @@ impl BindingDriver {
 
     /// The rows of a call.
     #[napi(catch_unwind)]
-    pub fn read_call(&self, id: f64, arena: Uint8Array) -> napi::Result<Float64Array> {
-        call::read(self.0.host(), id, arena)
+    pub fn read_call(&self, id: f64, arena: Uint8ArraySlice<'_>, layout: Float64ArraySlice<'_>) -> napi::Result<()> {
+        call::read(self.0.host(), id, arena, layout)
     }
 
     /// Answers a call.

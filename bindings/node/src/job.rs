@@ -15,7 +15,7 @@ use headrace_runtime::{Event, Job, JobSpec};
 use headrace_store::StateFolder;
 use napi::{
     Env, Task,
-    bindgen_prelude::{AsyncTask, Float64Array, Function, Uint8Array},
+    bindgen_prelude::{AsyncTask, Float64ArraySlice, Function, Uint8ArraySlice},
     threadsafe_function::ThreadsafeFunctionCallMode,
 };
 use napi_derive::napi;
@@ -107,8 +107,8 @@ impl BindingJob {
 
     /// The rows of a call.
     #[napi(catch_unwind)]
-    pub fn read_call(&self, id: f64, arena: Uint8Array) -> napi::Result<Float64Array> {
-        call::read(self.job.host(), id, arena)
+    pub fn read_call(&self, id: f64, arena: Uint8ArraySlice<'_>, layout: Float64ArraySlice<'_>) -> napi::Result<()> {
+        call::read(self.job.host(), id, arena, layout)
     }
 
     /// Answers a call.

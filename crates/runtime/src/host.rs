@@ -13,6 +13,10 @@ use headrace_core::{Code, Error, Origin, Result as OurResult, row_bytes};
 
 use crate::park::Parker;
 
+/// With so many calls of a subtask still before it the host has enough to do, and answers are collected: one wake-up
+/// costs as much as a small batch. One call is left for the host while the subtask works.
+const WAKE_BELOW: usize = 2;
+
 /// What the host is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallKind {
@@ -159,12 +163,17 @@ impl Host {
     pub fn complete(&self, id: u64, answer: Result<Reply, Failure>) {
         let mut calls = self.lock();
         let Some(open) = calls.open.get_mut(&id) else { return };
+        let failed = answer.is_err();
         open.answer = Some(answer);
-        let (rows, caller) = (open.call.rows.take(), Arc::clone(&open.caller));
+        let (rows, caller, subtask) = (open.call.rows.take(), Arc::clone(&open.caller), open.call.subtask);
+        let of_subtask = |id: &&u64| calls.open.get(id).is_some_and(|open| open.call.subtask == subtask);
+        let ready = calls.waiting.iter().filter(of_subtask).count();
         // Whoever is woken may run at once, and would find the lock taken.
         drop(calls);
         drop(rows);
-        caller.wake();
+        if failed || ready < WAKE_BELOW {
+            caller.wake();
+        }
     }
 
     /// Bytes of the batches that the host has or could have.
