@@ -39,6 +39,13 @@ struct Partition {
 
 impl Partition {
     const NEW: Partition = Partition { largest: MINUS_INFINITY, active_at: None, idle: false, ended: false };
+
+    // It has rows again, the largest of these times.
+    fn reach(&mut self, time: Micros) {
+        self.largest = self.largest.max(time);
+        self.active_at = None;
+        self.idle = false;
+    }
 }
 
 /// Keeps the running maximum M of event time per source partition, stamps each row with L = M − lag as it was just
@@ -69,18 +76,23 @@ impl Watermark {
         }
     }
 
+    // The minimum over the partitions that are neither idle nor ended. Where there is none, those that are idle may yet
+    // have rows, so there is no watermark for now; it is +∞ only once all have ended.
+    fn level(&self) -> Option<Micros> {
+        let mut open = self.partitions.values().filter(|partition| !partition.ended).peekable();
+        if open.peek().is_none() {
+            return Some(PLUS_INFINITY);
+        }
+        open.filter(|partition| !partition.idle).map(|partition| saturating_sub(partition.largest, self.spec.lag)).min()
+    }
+
     fn advance(&mut self, out: &mut Output) {
-        let active = self.partitions.values().filter(|partition| !partition.idle);
-        let lag = self.spec.lag;
-        let level = |partition: &Partition| match partition.ended {
-            true => PLUS_INFINITY,
-            false => saturating_sub(partition.largest, lag),
-        };
-        match active.map(level).min() {
-            Some(watermark) if watermark > self.emitted => {
-                self.emitted = watermark;
+        match self.level() {
+            // After idleness also one that has not moved, because it says that this subtask takes part again.
+            Some(level) if level > self.emitted || self.idle => {
+                self.emitted = self.emitted.max(level);
                 self.idle = false;
-                out.send(Message::Watermark(watermark));
+                out.send(Message::Watermark(self.emitted));
             }
             None if !self.idle => {
                 self.idle = true;
@@ -112,8 +124,6 @@ impl Operator for Watermark {
         let times: ScalarBuffer<Micros> =
             batch.data.column(self.spec.column).as_primitive::<types::TimestampMicrosecondType>().values().clone();
         let partition = self.partitions.entry(batch.origin.partition).or_insert(Partition::NEW);
-        partition.active_at = None;
-        partition.idle = false;
         let mut largest = partition.largest;
         let mut own = saturating_sub(largest, self.spec.lag);
         let mut row_watermarks = Vec::with_capacity(times.len());
@@ -131,7 +141,7 @@ impl Operator for Watermark {
                 self.largest_disorder = self.largest_disorder.max(largest - time);
             }
         }
-        partition.largest = largest;
+        partition.reach(largest);
         batch.times = Some(times);
         batch.row_watermarks = Some(row_watermarks.into());
         out.send(Message::Batch(batch));
@@ -144,7 +154,7 @@ impl Operator for Watermark {
         for partition in self.partitions.values_mut() {
             match watermark {
                 PLUS_INFINITY => partition.ended = true,
-                _ => partition.largest = partition.largest.max(saturating_add(watermark, self.spec.lag)),
+                _ => partition.reach(saturating_add(watermark, self.spec.lag)),
             }
         }
         self.advance(out);
