@@ -39,13 +39,6 @@ struct Partition {
 
 impl Partition {
     const NEW: Partition = Partition { largest: MINUS_INFINITY, active_at: None, idle: false, ended: false };
-
-    // It has rows again, the largest of these times.
-    fn reach(&mut self, time: Micros) {
-        self.largest = self.largest.max(time);
-        self.active_at = None;
-        self.idle = false;
-    }
 }
 
 /// Keeps the running maximum M of event time per source partition, stamps each row with L = M − lag as it was just
@@ -124,6 +117,8 @@ impl Operator for Watermark {
         let times: ScalarBuffer<Micros> =
             batch.data.column(self.spec.column).as_primitive::<types::TimestampMicrosecondType>().values().clone();
         let partition = self.partitions.entry(batch.origin.partition).or_insert(Partition::NEW);
+        partition.active_at = None;
+        partition.idle = false;
         let mut largest = partition.largest;
         let mut own = saturating_sub(largest, self.spec.lag);
         let mut row_watermarks = Vec::with_capacity(times.len());
@@ -141,7 +136,7 @@ impl Operator for Watermark {
                 self.largest_disorder = self.largest_disorder.max(largest - time);
             }
         }
-        partition.reach(largest);
+        partition.largest = largest;
         batch.times = Some(times);
         batch.row_watermarks = Some(row_watermarks.into());
         out.send(Message::Batch(batch));
@@ -154,7 +149,11 @@ impl Operator for Watermark {
         for partition in self.partitions.values_mut() {
             match watermark {
                 PLUS_INFINITY => partition.ended = true,
-                _ => partition.reach(saturating_add(watermark, self.spec.lag)),
+                _ => {
+                    partition.largest = partition.largest.max(saturating_add(watermark, self.spec.lag));
+                    partition.active_at = None;
+                    partition.idle = false;
+                }
             }
         }
         self.advance(out);
