@@ -22,7 +22,7 @@ const memcpy = median('memcpy');
 const toRust = median('pack') + median('push');
 const toJs = median('readCall') + median('view');
 const goal = 2 * memcpy + 15;
-// What the encoder in Rust takes to read its input from an arena is a crossing of its own and not IPC's.
+// What the encoder in Rust takes to take over its input is a crossing of its own and not IPC's.
 const ipcToJs = Math.max(median('encodeIpc') - median('push'), 0) + median('tableFromIPC');
 const ipcToRust = median('tableToIPC');
 const line = (name: string, own: number, ipc: number) => [
@@ -75,7 +75,7 @@ const crossing = { memcpy, toRust, toJs, goal, ipcToRust, ipcToJs, bytes, ipcByt
 const figures = { crossing, parts: micros, maps };
 conclude('crossing', figures, [
   `transfers: median of ${BATCHES} batches by tinybench, after a quarter as many to warm up; one core`,
-  'JavaScript → Rust: pack into an arena + push (which copies it). Rust → JavaScript: readCall (which copies) + views',
+  'JavaScript → Rust: pack (which lists the buffers) + push (which copies them). Rust → JavaScript: readCall (which copies) + views',
   'IPC to Rust is arrow-js tableToIPC alone, without decoding in Rust; IPC to JavaScript is the encoder in Rust without',
   '  its own input’s crossing, and tableFromIPC: both are the least that IPC can cost',
   `maps: a × 1.5 + b over ${2 ** 20} rows of two f64 columns through a whole job, median (least–most) of ${ROUNDS} rounds`,

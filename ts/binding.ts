@@ -2,13 +2,15 @@
  * The native binding: its interface, and the loader that finds it.
  *
  * Everything structured crosses as JSON text; rows cross as an *arena* (one buffer) with its *layout*, see
- * `crates/formats/src/arena.rs`. Native errors arrive as `Error` whose message is the JSON of
- * `{code, message, hint?, place?}`; `errors.ts` turns them into `HeadraceError`.
+ * `crates/formats/src/arena.rs`. The engine writes into arenas of ours, and gathers its own from the buffers we list.
+ * Native errors arrive as `Error` whose message is the JSON of `{code, message, hint?, place?}`; `errors.ts` turns them
+ * into `HeadraceError`.
  */
 import { createRequire } from 'node:module';
 
 /**
- * Where the buffers of a batch lie in its arena: a pre-order walk over the columns; for each array its length, its
+ * Where the buffers of a batch lie in its arena, or will once the engine has gathered them (each behind the other at the
+ * next multiple of 64): a pre-order walk over the columns; for each array its length, its
  * null count, its number of buffers, then offset and byte length of each buffer, then its children the same way.
  */
 export type Layout = Float64Array;
@@ -19,6 +21,8 @@ export interface BindingCall {
   readonly id: number;
   /** The host's number for the function, iterable or consumer, as written in the plan. */
   readonly host: number;
+  /** The subtask that asks. */
+  readonly subtask: number;
   /** `map`: answer with rows; `sink`: consume the rows; `pull`: answer with the next rows of an iterable. */
   readonly kind: 'map' | 'sink' | 'pull';
   /** Rows of the batch (0 for `pull`). */
@@ -29,8 +33,8 @@ export interface BindingCall {
 
 /** A job: subtasks on native threads, driven by the coordinator. */
 export interface BindingJob {
-  /** Hands over rows in memory for the plan's `tableSource` number `table`; call before `start`. Copies the arena. */
-  addTable(table: number, schema: string, layout: Layout, arena: Uint8Array): void;
+  /** Hands over rows in memory for the plan's `tableSource` number `table`; call before `start`. Copies the buffers. */
+  addTable(table: number, schema: string, layout: Layout, buffers: Uint8Array[]): void;
   /** Starts all subtasks; `manifest` is the JSON of the checkpoint to restore, or null. */
   start(manifest: string | null): void;
   /** Asks the sources for barrier `checkpoint`; `periodic` goes on, `stop` and `final` end the job behind it. */
@@ -45,12 +49,12 @@ export interface BindingJob {
   readCall(id: number, arena: Uint8Array): Layout;
   /**
    * Answers a call. `sink` answers with no rows; `pull` answers with rows or, at the end, with null; `map` answers
-   * with rows, and for a flat map with the input row of each output row in `parents`. Copies the arena.
+   * with rows, and for a flat map with the input row of each output row in `parents`. Copies the buffers.
    */
   completeCall(
     id: number,
     layout: Layout | null,
-    arena: Uint8Array | null,
+    buffers: Uint8Array[] | null,
     parents: Uint32Array | null,
   ): void;
   /** Fails a call, and with it the job; `error` is the JSON of `{code, message, hint?, row?}` (`row` within the batch). */
@@ -138,7 +142,7 @@ export interface BindingStore {
 /** A pipeline under test: one thread, one step at a time, no clock but the one that is set. */
 export interface BindingDriver {
   /** Pushes rows into the plan's source node number `node`. */
-  push(node: number, layout: Layout, arena: Uint8Array): void;
+  push(node: number, layout: Layout, buffers: Uint8Array[]): void;
   /** Moves the watermark of source node `node` up to `time`. */
   advanceWatermark(node: number, time: bigint): void;
   /** Ends source node `node`. */
@@ -152,7 +156,7 @@ export interface BindingDriver {
   completeCall(
     id: number,
     layout: Layout | null,
-    arena: Uint8Array | null,
+    buffers: Uint8Array[] | null,
     parents: Uint32Array | null,
   ): void;
   failCall(id: number, error: string): void;
@@ -186,8 +190,8 @@ export interface Native {
    * `{keep: string[]}`, final file names), and nothing else.
    */
   withdraw(folder: string, lineage: string): Promise<void>;
-  /** Encodes the batch in `arena` as an Arrow IPC stream. */
-  encodeIpc(schema: string, layout: Layout, arena: Uint8Array): Uint8Array;
+  /** Encodes the batch in `buffers` as an Arrow IPC stream. */
+  encodeIpc(schema: string, layout: Layout, buffers: Uint8Array[]): Uint8Array;
 }
 
 const require = createRequire(import.meta.url);

@@ -16,7 +16,7 @@ export interface MapOptions<T extends Types> {
   readonly schema: T;
   /** How long an answer may take before the job fails with `HR_USER_FUNCTION_TIMEOUT`; 30 s by default. */
   readonly timeout?: DurationInput;
-  /** How many batches may be with the function at once; 1 by default. Results keep their order. */
+  /** How many batches of a subtask may be with the function at once; 1 by default. Results keep their order. */
   readonly inFlight?: number;
 }
 
@@ -77,7 +77,7 @@ export function hostMap(
       name: call.name === '' ? name : `${name}(${call.name})`,
       columns: output,
       host: (fields) =>
-        ({ kind: 'map', input: fields, output, timeoutMs, form, mode, call }) as unknown as HostMap,
+        ({ kind: 'map', input: fields, output, timeoutMs, inFlight, form, mode, call }) as unknown as HostMap,
     };
   });
 }

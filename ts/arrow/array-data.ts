@@ -2,7 +2,8 @@
  * A column as Arrow lays it out: a validity bitmap, its buffers, its children; and how columns lie in an arena.
  *
  * An arena is one buffer that holds every buffer of a batch; its layout says where each lies (`Layout` in
- * `binding.ts`). Reading an arena makes views and copies nothing; writing one copies each buffer once.
+ * `binding.ts`). Reading one makes views and copies nothing. The engine writes the arenas that are read here, and
+ * gathers those that it reads itself from the buffers listed here.
  */
 import type { Layout } from '../binding.ts';
 import { HeadraceError } from '../errors.ts';
@@ -20,14 +21,16 @@ export interface ArrayData {
   readonly children: readonly ArrayData[];
 }
 
-/** A batch in one buffer. */
+/** The buffers of a batch, and the layout of the arena that the engine gathers them into. */
 export interface Packed {
   readonly layout: Layout;
-  readonly arena: Uint8Array;
+  readonly buffers: Uint8Array[];
 }
 
-// Cache-line alignment, which Arrow recommends and which satisfies every typed array.
+// The engine's: a cache line, which Arrow recommends and which satisfies every typed array.
 const ALIGNMENT = 64;
+
+const NO_BYTES = new Uint8Array(0);
 
 /** The number of buffers of a type, without its validity bitmap. */
 function buffersOf(type: DataType): number {
@@ -67,29 +70,25 @@ function mismatch(): HeadraceError {
   return new HeadraceError('HR_INTERNAL', 'A batch came with a layout that does not fit its schema.');
 }
 
-/**
- * Copies columns into one arena.
- *
- * @param reuse an arena to fill if it is large enough; otherwise a new one is made.
- */
-export function pack(columns: readonly ArrayData[], reuse?: (bytes: number) => Uint8Array): Packed {
-  const entries: number[] = [];
-  const placed: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
-  let size = 0;
-  const place = (array: ArrayData): void => {
-    const buffers = [array.validity ?? new Uint8Array(0), ...array.buffers];
-    entries.push(array.length, array.nullCount, buffers.length);
-    for (const bytes of buffers) {
-      entries.push(size, bytes.length);
-      placed.push({ offset: size, bytes });
-      size += Math.ceil(bytes.length / ALIGNMENT) * ALIGNMENT;
-    }
-    for (const child of array.children) place(child);
+/** Lists the buffers of columns for the engine; copies nothing. O(buffers). */
+export function pack(columns: readonly ArrayData[]): Packed {
+  const layout: number[] = [];
+  const buffers: Uint8Array[] = [];
+  let end = 0;
+  const place = (bytes: Uint8Array): void => {
+    layout.push(end, bytes.length);
+    if (bytes.length === 0) return;
+    buffers.push(bytes);
+    end += Math.ceil(bytes.length / ALIGNMENT) * ALIGNMENT;
   };
-  for (const column of columns) place(column);
-  const arena = reuse?.(size) ?? new Uint8Array(size);
-  for (const { offset, bytes } of placed) arena.set(bytes, offset);
-  return { layout: Float64Array.from(entries), arena };
+  const walk = (array: ArrayData): void => {
+    layout.push(array.length, array.nullCount, 1 + array.buffers.length);
+    place(array.validity ?? NO_BYTES);
+    array.buffers.forEach(place);
+    array.children.forEach(walk);
+  };
+  columns.forEach(walk);
+  return { layout: Float64Array.from(layout), buffers };
 }
 
 /** Whether the value at `row` is null. */

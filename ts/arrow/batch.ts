@@ -69,8 +69,8 @@ export class Batch<R extends object = Row> {
 
   /** The batch as an Arrow IPC stream. */
   toIpc(): Uint8Array {
-    const { layout, arena } = pack(this.#arrays);
-    return native.encodeIpc(JSON.stringify(this.fields), layout, arena);
+    const { layout, buffers } = pack(this.#arrays);
+    return native.encodeIpc(JSON.stringify(this.fields), layout, buffers);
   }
 
   /** The columns as Arrow lays them out. @internal */

@@ -2,8 +2,9 @@
 import * as arrow from 'apache-arrow';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Layout } from '../binding.ts';
 import type { DataType, Field } from '../plan/generated.ts';
-import { pack } from './array-data.ts';
+import { type ArrayData, pack } from './array-data.ts';
 import { Batch } from './batch.ts';
 import { concatChunks } from './concat.ts';
 import { encodeRows, type Row } from './rows.ts';
@@ -12,9 +13,16 @@ import { toChunks } from './to-arrays.ts';
 // A failing run prints its seed; HEADRACE_SEED=<seed> replays it.
 const seed = process.env.HEADRACE_SEED === undefined ? {} : { seed: Number(process.env.HEADRACE_SEED) };
 
+/** Gathers columns into an arena, as the engine does. */
+function gathered(columns: readonly ArrayData[]): { layout: Layout; arena: Uint8Array } {
+  const { layout, buffers } = pack(columns);
+  const padded = buffers.map((bytes) => Buffer.concat([bytes], Math.ceil(bytes.length / 64) * 64));
+  return { layout, arena: new Uint8Array(Buffer.concat(padded)) };
+}
+
 function batchOf(fields: readonly Field[], rows: unknown): Batch {
   const { numRows, columns } = concatChunks(fields, toChunks(fields, rows));
-  const { layout, arena } = pack(columns);
+  const { layout, arena } = gathered(columns);
   return Batch.view(fields, numRows, layout, arena);
 }
 
@@ -119,7 +127,7 @@ describe('a batch', () => {
         const at = [0, ...cuts.map((cut) => Math.min(cut, rows.length)).sort((a, b) => a - b), rows.length];
         const pieces = at.slice(1).flatMap((to, index) => toChunks(fields, rows.slice(at[index], to)));
         const { numRows, columns } = concatChunks(fields, pieces);
-        const { layout, arena } = pack(columns);
+        const { layout, arena } = gathered(columns);
         expect(Batch.view(fields, numRows, layout, arena).rows()).toEqual(rows);
       }),
       { numRuns: 300, ...seed },
@@ -127,7 +135,7 @@ describe('a batch', () => {
   });
 
   it('is a view on its arena', () => {
-    const { layout, arena } = pack(encodeRows([field('a', { type: 'f64' })], [{ a: 1 }, { a: 2 }]));
+    const { layout, arena } = gathered(encodeRows([field('a', { type: 'f64' })], [{ a: 1 }, { a: 2 }]));
     const batch = Batch.view<{ a: number }>([field('a', { type: 'f64' })], 2, layout, arena);
     batch.column('a').values[1] = 7;
     expect(new Float64Array(arena.buffer, layout[5], 2)).toEqual(Float64Array.of(1, 7));
@@ -139,7 +147,7 @@ describe('a batch', () => {
   });
 
   it('refuses a layout that does not fit its schema', () => {
-    const { layout, arena } = pack(encodeRows([field('a', { type: 'utf8' })], [{ a: 'x' }]));
+    const { layout, arena } = gathered(encodeRows([field('a', { type: 'utf8' })], [{ a: 'x' }]));
     expect(() => Batch.view([field('a', { type: 'f64' })], 1, layout, arena)).toThrow('HR_INTERNAL');
   });
 });

@@ -1,8 +1,8 @@
 /**
  * The executor of host calls: takes what the engine asks of JavaScript, runs it, and answers.
  *
- * It serves a job and the test driver alike. How many calls are open at once is bounded by the engine: `inFlight` for
- * each function, two for each sink subtask and one for each source subtask.
+ * It serves a job and the test driver alike. How many calls are open at once is bounded by the engine: for each subtask
+ * `inFlight` and three that lie ready for a function, two for a sink, and one for a source.
  */
 import { ArenaPool } from '../arrow/arena-pool.ts';
 import { pack } from '../arrow/array-data.ts';
@@ -30,6 +30,12 @@ export interface ExecutorConfig {
 /** Calls taken in one go, so that timers and I/O of the user get their turn. */
 const CALLS_PER_PUMP_MAX = 64;
 
+/** The calls of one subtask to a function that answers with promises. */
+interface Lane {
+  running: number;
+  readonly waiting: BindingCall[];
+}
+
 /** Runs host calls. */
 export class HostExecutor {
   readonly #port: CallPort;
@@ -38,6 +44,7 @@ export class HostExecutor {
   readonly #sources = new Map<number, PullSource>();
   /** For each busy consumer the end of its last batch: a consumer sees one batch at a time. */
   readonly #queues = new Map<HostSink, Promise<void>>();
+  readonly #lanes = new Map<number, Lane>();
   readonly #open = new Set<Promise<void>>();
   /** Of functions that have not answered; they would keep the process alive after the job. */
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -134,6 +141,13 @@ export class HostExecutor {
   }
 
   #map(call: BindingCall, host: HostMap): void | Promise<void> {
+    // A function that has thrown is not called again, though the engine has not heard of it yet.
+    if (this.#failure !== undefined) return;
+    const lane = this.#laneOf(call.subtask);
+    if (lane.running >= host.inFlight) {
+      lane.waiting.push(call);
+      return;
+    }
     const arena = this.#pool.take(call.bytes);
     const layout = this.#port.readCall(call.id, arena);
     const answer = callMap(host, Batch.view(host.input, call.rows, layout, arena));
@@ -143,7 +157,23 @@ export class HostExecutor {
       this.#pool.give(arena);
     };
     if (!isPromise(answer)) return complete(answer);
-    return this.#inTime(answer, call, host).then(complete);
+    lane.running += 1;
+    return this.#inTime(answer, call, host)
+      .then(complete)
+      .finally(() => {
+        lane.running -= 1;
+        const next = lane.waiting.shift();
+        if (next !== undefined) this.#run(next);
+      });
+  }
+
+  #laneOf(subtask: number): Lane {
+    let lane = this.#lanes.get(subtask);
+    if (lane === undefined) {
+      lane = { running: 0, waiting: [] };
+      this.#lanes.set(subtask, lane);
+    }
+    return lane;
   }
 
   #consume(call: BindingCall, host: HostSink): void | Promise<void> {
@@ -182,10 +212,8 @@ export class HostExecutor {
       this.#port.completeCall(call.id, null, null, null);
       return;
     }
-    // The engine copies the arena, so that it can be used again at once.
-    const { layout, arena } = pack(chunk.columns, (bytes) => this.#pool.take(bytes));
-    this.#port.completeCall(call.id, layout, arena, parents);
-    this.#pool.give(arena);
+    const { layout, buffers } = pack(chunk.columns);
+    this.#port.completeCall(call.id, layout, buffers, parents);
   }
 
   #fail(call: BindingCall, cause: unknown): void {

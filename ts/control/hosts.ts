@@ -35,6 +35,8 @@ export type HostMap = {
   /** The columns it returns. */
   readonly output: readonly Field[];
   readonly timeoutMs: number;
+  /** How many batches of a subtask may be with the function at once. */
+  readonly inFlight: number;
 } & (
   | { readonly form: 'batch'; readonly mode: 'map'; readonly call: (batch: Batch) => Awaitable<Rows> }
   | {

@@ -172,8 +172,8 @@ function coordinatorConfig(
 function addTable(binding: BindingJob, number: number, { schema, rows }: HostTable, plan: Plan): void {
   try {
     const { columns } = concatChunks(schema, toChunks(schema, rows));
-    const { layout, arena } = pack(columns);
-    binding.addTable(number, JSON.stringify(schema), layout, arena);
+    const { layout, buffers } = pack(columns);
+    binding.addTable(number, JSON.stringify(schema), layout, buffers);
   } catch (error) {
     const failure = fromNative(
       shapeError(error, 'HR_TYPE_MISMATCH', 'Rows in memory do not fit their schema'),

@@ -78,8 +78,8 @@ export class TestDriver<R extends object = Row> {
     const isRow = !Array.isArray(rows) && Object.getPrototypeOf(rows) === Object.prototype;
     try {
       const { columns } = concatChunks(schema, toChunks(schema, isRow ? [rows] : rows));
-      const { layout, arena } = pack(columns);
-      this.#act(() => this.#binding.push(node, layout, arena));
+      const { layout, buffers } = pack(columns);
+      this.#act(() => this.#binding.push(node, layout, buffers));
     } catch (error) {
       throw shapeError(error, 'HR_TYPE_MISMATCH', 'The rows pushed do not fit the source');
     }

@@ -3,8 +3,8 @@
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use headrace_core::{Code, Error};
-use headrace_formats::{arena_bytes, read_arena, write_arena};
-use headrace_runtime::{CallKind, Failure, Host, Reply};
+use headrace_formats::{arena_bytes, gather, read_arena, write_arena};
+use headrace_runtime::{Call, CallKind, Failure, Host, Reply};
 use napi::bindgen_prelude::{Float64Array, Uint8Array};
 use napi_derive::napi;
 
@@ -19,6 +19,8 @@ pub struct BindingCall {
     pub id: f64,
     /// The host's number for the function, iterable or consumer.
     pub host: u32,
+    /// The subtask that asks.
+    pub subtask: u32,
     /// `map`, `sink` or `pull`.
     pub kind: &'static str,
     /// Rows of the batch.
@@ -36,7 +38,8 @@ pub(crate) fn take(host: &Host) -> Option<BindingCall> {
         CallKind::Pull => "pull",
     };
     let (rows, bytes) = call.rows.as_ref().map_or((0, 0), |rows| (rows.num_rows(), arena_bytes(rows)));
-    Some(BindingCall { id: call.id as f64, host: call.host, kind, rows: rows as u32, bytes: bytes as f64 })
+    let Call { id, host, subtask, .. } = call;
+    Some(BindingCall { id: id as f64, host, subtask, kind, rows: rows as u32, bytes: bytes as f64 })
 }
 
 /// Writes the rows of a call into an arena.
@@ -55,13 +58,13 @@ pub(crate) fn complete(
     host: &Host,
     id: f64,
     layout: Option<&[f64]>,
-    arena: Option<&[u8]>,
+    buffers: Option<Vec<&[u8]>>,
     parents: Option<&[u32]>,
 ) -> napi::Result<()> {
     let id = id as u64;
     // The call is gone when the job has failed meanwhile; its answer then is nobody's.
-    let rows = match (layout, arena, host.schema(id)) {
-        (Some(layout), Some(arena), Some(schema)) => read_arena(&schema, layout, arena).map(Some),
+    let rows = match (layout, buffers, host.schema(id)) {
+        (Some(layout), Some(buffers), Some(schema)) => read_arena(&schema, layout, &gather(&buffers)).map(Some),
         _ => Ok(None),
     };
     let reply = rows.map(|rows| Reply { rows, parents: parents.map(<[u32]>::to_vec) });
@@ -88,7 +91,7 @@ fn host_failure(text: &str) -> Failure {
     Failure { error, row }
 }
 
-/// Rows out of an arena.
-pub(crate) fn rows(schema: &SchemaRef, layout: &[f64], arena: &[u8]) -> napi::Result<RecordBatch> {
-    read_arena(schema, layout, arena).raise()
+/// Rows out of buffers of the host.
+pub(crate) fn rows(schema: &SchemaRef, layout: &[f64], buffers: &[&[u8]]) -> napi::Result<RecordBatch> {
+    read_arena(schema, layout, &gather(buffers)).raise()
 }

@@ -23,9 +23,9 @@ impl BindingDriver {
 
     /// Pushes rows into a source.
     #[napi(catch_unwind)]
-    pub fn push(&self, node: u32, layout: &[f64], arena: &[u8]) -> napi::Result<()> {
+    pub fn push(&self, node: u32, layout: &[f64], buffers: Vec<&[u8]>) -> napi::Result<()> {
         let schema = self.0.source_schema(node as usize).raise()?;
-        self.0.push(node as usize, call::rows(&schema, layout, arena)?).raise()
+        self.0.push(node as usize, call::rows(&schema, layout, &buffers)?).raise()
     }
 
     /// Moves the watermark of a source.
@@ -70,10 +70,10 @@ impl BindingDriver {
         &self,
         id: f64,
         layout: Option<&[f64]>,
-        arena: Option<&[u8]>,
+        buffers: Option<Vec<&[u8]>>,
         parents: Option<&[u32]>,
     ) -> napi::Result<()> {
-        call::complete(self.0.host(), id, layout, arena, parents)
+        call::complete(self.0.host(), id, layout, buffers, parents)
     }
 
     /// Fails a call.

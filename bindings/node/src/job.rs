@@ -59,9 +59,9 @@ impl BindingJob {
 
     /// Adds rows in memory.
     #[napi(catch_unwind)]
-    pub fn add_table(&mut self, table: u32, _schema: String, layout: &[f64], arena: &[u8]) -> napi::Result<()> {
+    pub fn add_table(&mut self, table: u32, _schema: String, layout: &[f64], buffers: Vec<&[u8]>) -> napi::Result<()> {
         let schema = self.job.table_schema(table).raise()?;
-        self.job.add_table(table, call::rows(&schema, layout, arena)?);
+        self.job.add_table(table, call::rows(&schema, layout, &buffers)?);
         Ok(())
     }
 
@@ -117,10 +117,10 @@ impl BindingJob {
         &self,
         id: f64,
         layout: Option<&[f64]>,
-        arena: Option<&[u8]>,
+        buffers: Option<Vec<&[u8]>>,
         parents: Option<&[u32]>,
     ) -> napi::Result<()> {
-        call::complete(self.job.host(), id, layout, arena, parents)
+        call::complete(self.job.host(), id, layout, buffers, parents)
     }
 
     /// Fails a call.

@@ -41,8 +41,8 @@ pub fn compile(plan: String, options: String) -> napi::Result<String> {
 
 /// A batch as an Arrow IPC stream.
 #[napi(catch_unwind)]
-pub fn encode_ipc(schema: String, layout: &[f64], arena: &[u8]) -> napi::Result<Uint8Array> {
-    let rows = call::rows(&call::schema(&schema)?, layout, arena)?;
+pub fn encode_ipc(schema: String, layout: &[f64], buffers: Vec<&[u8]>) -> napi::Result<Uint8Array> {
+    let rows = call::rows(&call::schema(&schema)?, layout, &buffers)?;
     Ok(Uint8Array::new(ipc::encode(&rows).raise()?))
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow_buffer::{ArrowNativeType, ScalarBuffer};
 use arrow_schema::SchemaRef;
 use arrow_select::{concat::concat_batches, filter::filter_record_batch, take::take_record_batch};
@@ -17,6 +17,12 @@ pub struct Origin {
     pub partition: u32,
     /// The row number, in the partition, of the batch's first row when it left the source.
     pub first_row: u64,
+}
+
+/// The bytes of a record batch's rows; of a buffer that it shares only its own part.
+pub fn row_bytes(rows: &RecordBatch) -> usize {
+    // Arrow knows the size of every type that has a layout, and rows of another cannot be made.
+    rows.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
 }
 
 /// A record batch and its hidden columns, each either absent or exactly as long as the batch.
@@ -47,10 +53,10 @@ impl Batch {
         self.data.num_rows()
     }
 
-    /// The bytes the batch keeps alive; shared buffers are counted each time.
+    /// The bytes of its rows; of a buffer that it shares only its own part.
     pub fn bytes(&self) -> usize {
         let hidden = [self.times.is_some(), self.row_watermarks.is_some(), self.key_hashes.is_some()];
-        self.data.get_array_memory_size() + hidden.iter().filter(|set| **set).count() * 8 * self.rows()
+        row_bytes(&self.data) + hidden.iter().filter(|set| **set).count() * 8 * self.rows()
     }
 
     /// The same rows and hidden columns under other user columns.
@@ -103,7 +109,7 @@ impl Batch {
         if !has_hidden {
             return Ok(Batch { data: filter_record_batch(&self.data, mask)?, ..self.clone() });
         }
-        let kept = (0..mask.len()).filter(|&row| arrow_array::Array::is_valid(mask, row) && mask.value(row));
+        let kept = (0..mask.len()).filter(|&row| mask.is_valid(row) && mask.value(row));
         self.take(&UInt32Array::from_iter_values(kept.map(|row| row as u32)))
     }
 

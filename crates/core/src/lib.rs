@@ -10,6 +10,6 @@ pub mod row_kind;
 pub mod suggest;
 pub mod time;
 
-pub use batch::{Batch, Origin};
+pub use batch::{Batch, Origin, row_bytes};
 pub use error::{Code, Error, Place, Result};
 pub use row_kind::RowKind;

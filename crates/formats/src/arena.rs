@@ -1,5 +1,7 @@
 //! The arena: a batch as one flat buffer and a *layout* that says where its parts lie, so that the other side of
-//! the language border can look at the columns in place.
+//! the language border can look at the columns in place. Towards the host the engine writes into an arena of the
+//! host's; from the host it gathers the buffers, wherever they lie, into one of its own and uses them there. Each way
+//! costs one copy.
 //!
 //! The layout is a pre-order walk over the columns. For each array it holds the length, the null count, the number
 //! of buffers `n`, then `n` pairs of byte offset and byte length, then the children of the array the same way:
@@ -19,7 +21,7 @@
 mod read;
 mod write;
 
-pub use read::read_arena;
+pub use read::{gather, read_arena};
 pub use write::{arena_bytes, write_arena};
 
 /// Every buffer starts at a multiple of this many bytes.

@@ -12,6 +12,6 @@ pub mod parquet_writer;
 #[cfg(test)]
 mod testing;
 
-pub use arena::{arena_bytes, read_arena, write_arena};
+pub use arena::{arena_bytes, gather, read_arena, write_arena};
 pub use parquet_reader::{ParquetReader, parquet_schema};
 pub use parquet_writer::{ParquetFile, Written};

@@ -17,12 +17,15 @@ use crate::{
     compile::{Chain, CompiledPlan, Edge, EdgeKind, lineage, place},
     exchange::{Exchange, Route},
     gate::Gate,
-    head::{CallUse, Calls, Head, Line, Pull},
-    host::Host,
+    head::{CallUse, Calls, Head, Pull},
+    host::{Host, Line},
     park::Parker,
     subtask::{Link, SharedParker, Stage, Subtask, Target},
 };
 
+/// Batches that lie ready for a function of the host beside those it works on, so that neither has to wake the other
+/// for every batch.
+const READY_CALLS: usize = 3;
 /// Batches that a consumer of the host may hold at once.
 const SINK_CALLS: usize = 2;
 
@@ -174,7 +177,8 @@ impl Context<'_> {
         Ok(match &node.op {
             Op::HostMap { host, mode, timeout_ms, in_flight, .. } => {
                 let what = CallUse::Map { mode: *mode, schema: Arc::clone(&resolved.schema) };
-                Head::Calls(Calls::new(gate, self.line(*host), what, (*in_flight).max(1) as usize, *timeout_ms))
+                let limit = (*in_flight).max(1) as usize + READY_CALLS;
+                Head::Calls(Calls::new(gate, self.line(*host), what, limit, *timeout_ms))
             }
             Op::HostSink { host, changelog } => {
                 let what = CallUse::Sink { changelog: changelog.then(|| changelog_schema(&resolved.schema)) };
@@ -185,7 +189,7 @@ impl Context<'_> {
     }
 
     fn line(&self, number: u32) -> Line {
-        Line { host: Arc::clone(&self.materials.host), number, caller: Arc::clone(self.parker) }
+        Line { host: Arc::clone(&self.materials.host), number, subtask: self.id, caller: Arc::clone(self.parker) }
     }
 
     fn source(&self, number: usize) -> Result<Head> {

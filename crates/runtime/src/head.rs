@@ -11,8 +11,7 @@ use headrace_plan::HostMapMode;
 
 use crate::{
     gate::Gate,
-    host::{CallKind, Host, Reply, timed_out},
-    park::Parker,
+    host::{CallKind, Line, Reply, timed_out},
 };
 
 /// What a head answers when it is asked for its next message.
@@ -83,14 +82,6 @@ fn poll(source: &mut dyn Source, now: Micros) -> Result<Next> {
     })
 }
 
-/// The way to the host.
-#[derive(Clone)]
-pub(crate) struct Line {
-    pub(crate) host: Arc<Host>,
-    pub(crate) number: u32,
-    pub(crate) caller: Arc<Parker>,
-}
-
 /// Pulls batches from an iterable of the host, one at a time.
 pub(crate) struct Pull {
     line: Line,
@@ -112,7 +103,7 @@ impl Pull {
         }
         let Some(id) = self.open else {
             let schema = Some(Arc::clone(&self.schema));
-            self.open = Some(self.line.host.open(self.line.number, CallKind::Pull, None, schema, &self.line.caller));
+            self.open = Some(self.line.open(CallKind::Pull, None, schema));
             return Ok(Next::Wait(None));
         };
         let Some(answer) = self.line.host.answer(id) else { return Ok(Next::Wait(None)) };
@@ -153,12 +144,14 @@ pub(crate) struct Calls {
     timeout_ms: u32,
     queue: VecDeque<Entry>,
     open: usize,
+    /// When the host answered last: what stands first in the queue has had its turn since then.
+    answered: Micros,
     pub(crate) rows: u64,
 }
 
 impl Calls {
     pub(crate) fn new(gate: Gate, line: Line, what: CallUse, limit: usize, timeout_ms: u32) -> Self {
-        Calls { gate, line, what, limit, timeout_ms, queue: VecDeque::new(), open: 0, rows: 0 }
+        Calls { gate, line, what, limit, timeout_ms, queue: VecDeque::new(), open: 0, answered: Micros::MIN, rows: 0 }
     }
 
     fn next(&mut self, now: Micros) -> Result<Next> {
@@ -171,7 +164,8 @@ impl Calls {
                 }
             }
             Some(Entry::Call { id, since, .. }) => {
-                let Some(answer) = self.line.host.answer(*id) else { return self.wait(*since, now) };
+                let Some(answer) = self.line.host.answer(*id) else { return self.wait(self.answered.max(*since), now) };
+                self.answered = now;
                 if let Some(Entry::Call { input, .. }) = self.queue.pop_front() {
                     self.open -= 1;
                     let reply = answer.map_err(|failure| failure.at(input.origin))?;
@@ -203,17 +197,16 @@ impl Calls {
     }
 
     fn call(&self, input: &Batch) -> Result<u64> {
-        let Line { host, number, caller } = &self.line;
         Ok(match &self.what {
             CallUse::Map { schema, .. } => {
-                host.open(*number, CallKind::Map, Some(input.data.clone()), Some(Arc::clone(schema)), caller)
+                self.line.open(CallKind::Map, Some(input.data.clone()), Some(Arc::clone(schema)))
             }
             CallUse::Sink { changelog } => {
                 let rows = match changelog {
                     Some(schema) => with_kinds(input, schema)?,
                     None => input.data.clone(),
                 };
-                host.open(*number, CallKind::Sink, Some(rows), None, caller)
+                self.line.open(CallKind::Sink, Some(rows), None)
             }
         })
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use headrace_core::{Code, Error, Origin, Result as OurResult};
+use headrace_core::{Code, Error, Origin, Result as OurResult, row_bytes};
 
 use crate::park::Parker;
 
@@ -31,6 +31,8 @@ pub struct Call {
     pub id: u64,
     /// The host's number for the function, consumer or iterable.
     pub host: u32,
+    /// The subtask that asks.
+    pub subtask: u32,
     /// What is asked.
     pub kind: CallKind,
     /// The rows handed over; none for a pull.
@@ -65,6 +67,36 @@ impl Failure {
     }
 }
 
+/// A subtask's way to the host.
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) host: Arc<Host>,
+    /// The host's number for the function, consumer or iterable.
+    pub(crate) number: u32,
+    pub(crate) subtask: u32,
+    pub(crate) caller: Arc<Parker>,
+}
+
+impl Line {
+    /// Opens a call; `schema` is what answers with rows must fit.
+    pub(crate) fn open(
+        &self,
+        kind: CallKind,
+        rows: Option<RecordBatch>,
+        schema: Option<arrow_schema::SchemaRef>,
+    ) -> u64 {
+        let mut calls = self.host.lock();
+        let id = calls.next;
+        calls.next += 1;
+        let call = Call { id, host: self.number, subtask: self.subtask, kind, rows };
+        calls.open.insert(id, Open { call, schema, caller: Arc::clone(&self.caller), answer: None });
+        calls.waiting.push_back(id);
+        drop(calls);
+        (self.host.wake)();
+        id
+    }
+}
+
 struct Open {
     call: Call,
     schema: Option<arrow_schema::SchemaRef>,
@@ -93,26 +125,6 @@ impl Host {
 
     fn lock(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Opens a call for a subtask; `schema` is what answers with rows must fit.
-    pub(crate) fn open(
-        &self,
-        host: u32,
-        kind: CallKind,
-        rows: Option<RecordBatch>,
-        schema: Option<arrow_schema::SchemaRef>,
-        caller: &Arc<Parker>,
-    ) -> u64 {
-        let mut calls = self.lock();
-        let id = calls.next;
-        calls.next += 1;
-        let call = Call { id, host, kind, rows };
-        calls.open.insert(id, Open { call, schema, caller: Arc::clone(caller), answer: None });
-        calls.waiting.push_back(id);
-        drop(calls);
-        (self.wake)();
-        id
     }
 
     /// The answer to a call, once there is one; the call is closed with it.
@@ -146,16 +158,18 @@ impl Host {
     /// Answers a call. An answer to a call that is gone, because the job has failed meanwhile, is ignored.
     pub fn complete(&self, id: u64, answer: Result<Reply, Failure>) {
         let mut calls = self.lock();
-        if let Some(open) = calls.open.get_mut(&id) {
-            open.answer = Some(answer);
-            open.call.rows = None;
-            open.caller.wake();
-        }
+        let Some(open) = calls.open.get_mut(&id) else { return };
+        open.answer = Some(answer);
+        let (rows, caller) = (open.call.rows.take(), Arc::clone(&open.caller));
+        // Whoever is woken may run at once, and would find the lock taken.
+        drop(calls);
+        drop(rows);
+        caller.wake();
     }
 
     /// Bytes of the batches that the host has or could have.
     pub fn bytes(&self) -> usize {
-        let bytes = |open: &Open| open.call.rows.as_ref().map_or(0, RecordBatch::get_array_memory_size);
+        let bytes = |open: &Open| open.call.rows.as_ref().map_or(0, row_bytes);
         self.lock().open.values().map(bytes).sum()
     }
 

@@ -9,21 +9,35 @@ use arrow_array::{
     ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, ListArray, PrimitiveArray, RecordBatch, StringArray,
     StructArray,
 };
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
 use headrace_core::{Code, Error, Result};
+
+use super::ALIGNMENT;
 
 /// Numbers above this are not exact in a layout, so none can be meant.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// The batch in an arena, checked in full and copied once into memory of its own: every number of the layout is a
-/// whole one, every buffer lies in the arena and is long enough, offsets do not fall, text is UTF-8. Null counts
-/// are counted anew; −1 stands for an unknown one. O(bytes).
+/// Copies buffers of a host into an arena, one behind the other, each at the next multiple of [`ALIGNMENT`]; empty
+/// ones take no place. The only copy on the way in, and into memory that the host cannot change. O(bytes).
+pub fn gather(buffers: &[&[u8]]) -> Buffer {
+    let bytes = buffers.iter().map(|buffer| buffer.len().next_multiple_of(ALIGNMENT)).sum();
+    let mut arena = MutableBuffer::with_capacity(bytes);
+    for buffer in buffers {
+        arena.extend_from_slice(buffer);
+        arena.extend_zeros(arena.len().next_multiple_of(ALIGNMENT) - arena.len());
+    }
+    arena.into()
+}
+
+/// The batch in an arena, which it goes on to use, checked in full: every number of the layout is a whole one, every
+/// buffer lies in the arena, is aligned and long enough, offsets do not fall, text is UTF-8. Null counts are counted
+/// anew; −1 stands for an unknown one. O(bytes of text and offsets).
 ///
 /// # Errors
 /// `HR_DATA_CORRUPT` when the layout and the arena do not describe rows of `schema`, `HR_TYPE_MISMATCH` when the
 /// schema has a type that is not carried.
-pub fn read_arena(schema: &SchemaRef, layout: &[f64], arena: &[u8]) -> Result<RecordBatch> {
+pub fn read_arena(schema: &SchemaRef, layout: &[f64], arena: &Buffer) -> Result<RecordBatch> {
     let mut walk = Walk { layout: layout.iter(), arena };
     let columns = schema.fields().iter().map(|field| walk.array(field.data_type())).collect::<Result<Vec<_>>>()?;
     if walk.layout.len() > 0 {
@@ -53,7 +67,7 @@ fn refused(error: ArrowError) -> Error {
 
 struct Walk<'a> {
     layout: std::slice::Iter<'a, f64>,
-    arena: &'a [u8],
+    arena: &'a Buffer,
 }
 
 /// What the layout says of an array before its own buffers.
@@ -97,8 +111,7 @@ impl<'a> Walk<'a> {
 
     fn primitive<T: ArrowPrimitiveType>(&mut self) -> Result<ArrayRef> {
         let Head { length, nulls } = self.head(2)?;
-        let values = head_of(self.buffer()?, length.checked_mul(size_of::<T::Native>()))?;
-        let values = ScalarBuffer::new(Buffer::from(values), 0, length);
+        let values = numbers::<T::Native>(self.buffer()?, length)?;
         Ok(Arc::new(PrimitiveArray::<T>::try_new(values, nulls).map_err(refused)?))
     }
 
@@ -110,16 +123,15 @@ impl<'a> Walk<'a> {
             // SAFETY: the offsets rise and end within the bytes, every ASCII byte is a character of its own, and
             // the nulls were read for this length.
             #[allow(unsafe_code, reason = "the checked constructor looks at every offset again")]
-            return Ok(Arc::new(unsafe { StringArray::new_unchecked(offsets, Buffer::from(bytes), nulls) }));
+            return Ok(Arc::new(unsafe { StringArray::new_unchecked(offsets, bytes, nulls) }));
         }
-        Ok(Arc::new(StringArray::try_new(offsets, Buffer::from(bytes), nulls).map_err(refused)?))
+        Ok(Arc::new(StringArray::try_new(offsets, bytes, nulls).map_err(refused)?))
     }
 
     fn binary(&mut self) -> Result<ArrayRef> {
         let Head { length, nulls } = self.head(3)?;
         let offsets = offsets(self.buffer()?, length)?;
-        let bytes = Buffer::from(self.buffer()?);
-        Ok(Arc::new(BinaryArray::try_new(offsets, bytes, nulls).map_err(refused)?))
+        Ok(Arc::new(BinaryArray::try_new(offsets, self.buffer()?, nulls).map_err(refused)?))
     }
 
     fn head(&mut self, buffers: usize) -> Result<Head> {
@@ -141,10 +153,14 @@ impl<'a> Walk<'a> {
         Ok(Head { length, nulls: Some(nulls).filter(|nulls| nulls.null_count() > 0) })
     }
 
-    fn buffer(&mut self) -> Result<&'a [u8]> {
+    fn buffer(&mut self) -> Result<Buffer> {
         let (start, bytes) = (self.number()?, self.number()?);
-        let inside = start.checked_add(bytes).and_then(|end| self.arena.get(start..end));
-        inside.ok_or_else(|| corrupt("a buffer lies outside the arena"))
+        let inside = start.checked_add(bytes).is_some_and(|end| end <= self.arena.len());
+        if inside {
+            Ok(self.arena.slice_with_length(start, bytes))
+        } else {
+            Err(corrupt("a buffer lies outside the arena"))
+        }
     }
 
     fn number(&mut self) -> Result<usize> {
@@ -158,21 +174,31 @@ impl<'a> Walk<'a> {
 }
 
 /// The first `bytes` of a buffer; `None` stands for more than can be addressed.
-fn head_of(buffer: &[u8], bytes: Option<usize>) -> Result<&[u8]> {
-    bytes.and_then(|bytes| buffer.get(..bytes)).ok_or_else(|| corrupt("a buffer is too short for its array"))
+fn head_of(buffer: &Buffer, bytes: Option<usize>) -> Result<Buffer> {
+    let long_enough = bytes.filter(|bytes| *bytes <= buffer.len());
+    let bytes = long_enough.ok_or_else(|| corrupt("a buffer is too short for its array"))?;
+    Ok(buffer.slice_with_length(0, bytes))
 }
 
-fn bits(buffer: &[u8], length: usize) -> Result<BooleanBuffer> {
-    Ok(BooleanBuffer::new(Buffer::from(head_of(buffer, Some(length.div_ceil(8)))?), 0, length))
+/// The first `length` numbers of a buffer.
+fn numbers<T: ArrowNativeType>(buffer: Buffer, length: usize) -> Result<ScalarBuffer<T>> {
+    let buffer = head_of(&buffer, length.checked_mul(size_of::<T>()))?;
+    if buffer.as_ptr().align_offset(align_of::<T>()) != 0 {
+        return Err(corrupt("a buffer of numbers is not aligned"));
+    }
+    Ok(ScalarBuffer::new(buffer, 0, length))
 }
 
-fn offsets(buffer: &[u8], length: usize) -> Result<OffsetBuffer<i32>> {
+fn bits(buffer: Buffer, length: usize) -> Result<BooleanBuffer> {
+    Ok(BooleanBuffer::new(head_of(&buffer, Some(length.div_ceil(8)))?, 0, length))
+}
+
+fn offsets(buffer: Buffer, length: usize) -> Result<OffsetBuffer<i32>> {
     if length == 0 && buffer.is_empty() {
         return Ok(OffsetBuffer::new_empty());
     }
-    let entries = length.checked_add(1);
-    let buffer = head_of(buffer, entries.and_then(|entries| entries.checked_mul(size_of::<i32>())))?;
-    let offsets = ScalarBuffer::<i32>::from(Buffer::from(buffer));
+    let entries = length.checked_add(1).ok_or_else(|| corrupt("an array is too long"))?;
+    let offsets = numbers::<i32>(buffer, entries)?;
     // Without an early way out the loop becomes vector code; offsets that fall are rare.
     let rises = offsets.first().is_some_and(|first| *first >= 0)
         && offsets.iter().zip(offsets.iter().skip(1)).fold(true, |rises, (from, to)| rises & (from <= to));
