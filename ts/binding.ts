@@ -139,7 +139,7 @@ export interface BindingStore {
   close(): void;
 }
 
-/** A pipeline under test: one thread, one step at a time, no clock. */
+/** A pipeline under test: one thread, one step at a time, no clock but the one that is set. */
 export interface BindingDriver {
   /** Pushes rows into the plan's source node number `node`. */
   push(node: number, layout: Layout, buffers: Uint8Array[]): void;
@@ -147,6 +147,8 @@ export interface BindingDriver {
   advanceWatermark(node: number, time: bigint): void;
   /** Ends source node `node`. */
   finish(node: number): void;
+  /** Sets the clock, by which partitions become idle; µs. */
+  setClock(now: bigint): void;
   /** Runs steps until nothing moves or a call to the host is open. */
   run(): void;
   takeCall(): BindingCall | null;

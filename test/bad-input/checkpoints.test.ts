@@ -11,6 +11,7 @@ import type { JobSettings } from '../../examples/flights/job.ts';
 import { native } from '../../ts/binding.ts';
 import type { CheckpointManifest, Latest } from '../../ts/control/manifest.ts';
 import { run } from '../../ts/index.ts';
+import { finished } from '../finished.ts';
 import { writePrefix } from '../flights/prefix.ts';
 import {
   begin,
@@ -21,7 +22,7 @@ import {
   pipeline,
   placesIn,
 } from './slow-job.ts';
-import { failure, failureOf, finished, parquetFiles, scene, until } from './support.ts';
+import { failure, failureOf, parquetFiles, scene, until } from './support.ts';
 
 const here = scene();
 const places = (): Places => placesIn(here.path());

@@ -15,7 +15,8 @@ import {
   t,
   tumbling,
 } from '../../ts/index.ts';
-import { failure, failureOf, finished, parquetFiles, rowsIn, scene, until, writeParquet } from './support.ts';
+import { finished } from '../finished.ts';
+import { failure, failureOf, parquetFiles, rowsIn, scene, until, writeParquet } from './support.ts';
 
 const here = scene();
 const MINUTE_OF_ROWS =

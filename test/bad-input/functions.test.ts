@@ -1,7 +1,8 @@
 /** JavaScript functions that throw, reject, answer in another shape, or never. */
 import { describe, expect, it } from 'vitest';
 import { type Batch, type Output, run, sink, source, t } from '../../ts/index.ts';
-import { failure, failureOf, finished, reading, readings, scene } from './support.ts';
+import { finished } from '../finished.ts';
+import { failure, failureOf, reading, readings, scene } from './support.ts';
 
 scene();
 const rows = () => source.rows(readings, { schema: reading });

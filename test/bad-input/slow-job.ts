@@ -15,6 +15,7 @@ import {
   sum,
   tumbling,
 } from '../../ts/index.ts';
+import { finished } from '../finished.ts';
 import { rowsIn, until } from './support.ts';
 
 const ROWS = 3000;
@@ -65,9 +66,10 @@ export async function begin(places: Places, checkpoints = 3): Promise<Job> {
 
 /** Runs the job to its end, and requires that it went on from a checkpoint and left each row exactly once. */
 export async function expectResumed(places: Places): Promise<void> {
-  const job = await run(pipeline(places), options(places, { parallelism: 2 }));
-  expect(job.restored.from).toBe('checkpoint');
-  expect((await job.done).outcome).toBe('finished');
+  const events: RunEvent[] = [];
+  const onEvent = (event: RunEvent) => events.push(event);
+  await finished(pipeline(places), options(places, { parallelism: 2, onEvent }));
+  expect(events[0]).toMatchObject({ event: 'started', restored: { from: 'checkpoint' } });
   await expectComplete(places);
 }
 

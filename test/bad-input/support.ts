@@ -8,16 +8,15 @@ import {
   count,
   type HeadraceError,
   isHeadraceError,
-  type JobResult,
   type Output,
   type RunOptions,
-  run,
   sink,
   source,
   sum,
   t,
   tumbling,
 } from '../../ts/index.ts';
+import { finished } from '../finished.ts';
 
 /** Columns of the small streams in these tests. */
 export const reading = { at: t.timestamp(), key: t.utf8(), value: t.i64() };
@@ -48,16 +47,6 @@ export async function canary(): Promise<void> {
     'odd 60000000 30 2700',
   ]);
   expect([metrics.exportedBytes, metrics.threads]).toEqual([0, 0]);
-}
-
-/** Runs a job to its end. */
-export async function finished(
-  outputs: Output | readonly Output[],
-  options: RunOptions = {},
-): Promise<JobResult> {
-  const result = await (await run(outputs, options)).done;
-  expect(result.outcome).toBe('finished');
-  return result;
 }
 
 /** The error of ours with which `attempt` throws or rejects. */

@@ -20,7 +20,8 @@ import {
   tumbling,
   type WatermarkOptions,
 } from '../../ts/index.ts';
-import { failure, failureOf, finished, scene } from './support.ts';
+import { finished } from '../finished.ts';
+import { failure, failureOf, scene } from './support.ts';
 
 scene();
 const SECOND = 1_000_000n;

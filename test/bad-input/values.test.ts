@@ -14,7 +14,8 @@ import {
   t,
   tumbling,
 } from '../../ts/index.ts';
-import { failureOf, finished, scene } from './support.ts';
+import { finished } from '../finished.ts';
+import { failureOf, scene } from './support.ts';
 
 scene();
 const SECOND = 1_000_000n;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chaos } from '../../examples/flights/chaos.ts';
 import { spawnEngine } from '../../examples/flights/engine.ts';
+import { draw } from '../seeds.ts';
 import { prepare, ROWS, type Scene } from './disturbed.ts';
 
 let scene: Scene;
@@ -13,10 +14,8 @@ beforeAll(async () => {
 afterAll(() => scene[Symbol.asyncDispose]());
 
 test('four kills leave what no kill leaves', async () => {
-  const seed = Number(process.env.HEADRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
-  const lines: string[] = [
-    `replay with HEADRACE_SEED=${seed} npx vitest run test/crash/random-kills.test.ts`,
-  ];
+  const { seed, replay } = draw(1);
+  const lines: string[] = [`Replay with: ${replay}`];
   const settings = { ...scene.settings, out: path.join(scene.folder, 'random') };
   const { equal } = await chaos({ settings, kills: 4, seed, rows: ROWS }, (line) => lines.push(line));
   expect(equal, lines.join('\n')).toBe(true);

@@ -27,6 +27,7 @@ import {
 } from '../../ts/index.ts';
 import * as exact from '../oracle/exact.ts';
 import { keyText, naiveWindows } from '../oracle/naive-window.ts';
+import { forAll } from '../seeds.ts';
 
 interface Row {
   readonly at: bigint;
@@ -223,18 +224,7 @@ async function expectDeviations(
 const RUNS = 30;
 
 test('windows survive being stopped and resumed', async () => {
-  const seed = Number(process.env.HEADRACE_SEED ?? Date.now() % 2 ** 31);
-  await fc.assert(fc.asyncProperty(cases, check), {
-    seed,
-    numRuns: Math.ceil(RUNS * Number(process.env.HEADRACE_RUNS ?? 1)),
-    reporter: (outcome) => {
-      if (!outcome.failed) return;
-      const command = `HEADRACE_SEED=${outcome.seed} npx vitest run test/operators/restore.property.test.ts`;
-      throw new Error(`${fc.defaultReportMessage(outcome)}\nReplay with: ${command}`, {
-        cause: outcome.errorInstance,
-      });
-    },
-  });
+  await forAll(cases, check, RUNS);
   // Else nothing would have been restored.
   expect(restored).toBeGreaterThan(0);
 }, 300_000);

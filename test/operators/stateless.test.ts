@@ -21,7 +21,7 @@ import {
   t,
   tumbling,
 } from '../../ts/index.ts';
-import { finished } from './run.ts';
+import { finished } from '../finished.ts';
 
 const schema = { id: t.i64(), name: t.utf8().nullable(), time: t.timestamp() };
 const people = [
@@ -80,7 +80,8 @@ describe('columns and rows', () => {
       schema: { time: t.timestamp(), id: t.i64(), name: t.utf8().nullable() },
     });
     const out = rows().union(other).to(sink.collect());
-    const { rowsIn, rowsOut } = await finished(out);
+    const { metrics } = await finished(out);
+    const { rowsIn, rowsOut } = metrics;
     expect([rowsIn, rowsOut]).toEqual([6, 6]);
     const byId = [...out.rows].sort((a, b) => Number(a.id - b.id));
     expect(byId).toEqual([...people, { id: 6n, name: 'last', time: at('11:00') }]);
@@ -208,13 +209,13 @@ describe('functions in JavaScript', () => {
       .aggregate(() => ({ rows: count() }));
     const out = windows.to(sink.collect());
     const late = windows.sideOutput('late').to(sink.collect());
-    const { rowsLate } = await finished([out, late], { batchRows: 1, parallelism: 2 });
+    const { metrics } = await finished([out, late], { batchRows: 1, parallelism: 2 });
     const seen = out.rows.map(({ twin, window_start, rows }) => `${twin} ${window_start} ${rows}`).sort();
     const start = (time: string) => at(time);
     expect(seen).toEqual(
       [1, 2].flatMap((twin) => ['08:00', '12:00', '13:00'].map((time) => `${twin} ${start(time)} 1`)).sort(),
     );
-    expect(rowsLate).toBe(2);
+    expect(metrics.rowsLate).toBe(2);
     expect([...late.rows].sort((a, b) => Number(a.twin - b.twin))).toEqual([
       { twin: 1n, was: at('08:30'), lateness: at('02:30') },
       { twin: 2n, was: at('08:30'), lateness: at('02:30') },
@@ -325,7 +326,8 @@ describe('sinks', () => {
       stream.to(sink.blackhole()),
       stream.to(sink.parquet(path.join(folder, 'several'))),
     ];
-    const { rowsIn, rowsOut } = await finished(outputs, { batchRows: 2 });
+    const { metrics } = await finished(outputs, { batchRows: 2 });
+    const { rowsIn, rowsOut } = metrics;
     expect([rowsIn, rowsOut]).toEqual([5, 20]);
     expect(collected.rows).toEqual(people);
     expect(batches).toEqual(people);

@@ -25,7 +25,7 @@ import {
   tumbling,
 } from '../../ts/index.ts';
 import { testDriver } from '../../ts/testing/index.ts';
-import { finished } from './run.ts';
+import { finished } from '../finished.ts';
 
 const schema = { key: t.utf8(), n: t.i64().nullable(), x: t.f64(), time: t.timestamp() };
 const row = (time: string, key: string, n: bigint | null, x = 0) => ({ key, n, x, time: at(time) });
@@ -44,7 +44,7 @@ describe('shapes of windows', () => {
       .window(spec)
       .aggregate(() => ({ rows: count() }))
       .to(sink.collect());
-    const metrics = await finished(out, {}, { windows: 1 });
+    const { metrics } = await finished(out, {}, { windows: 1 });
     const text = (micros: bigint) => new Date(Number(micros / 1000n)).toISOString().slice(11, 16);
     const seen = out.rows.map(({ window_start, rows }) => `${text(window_start)}=${rows}`).sort();
     return { seen, inNoWindow: metrics.rowsInNoWindow };

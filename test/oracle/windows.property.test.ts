@@ -19,6 +19,7 @@ import {
   t,
   topK,
 } from '../../ts/index.ts';
+import { forAll } from '../seeds.ts';
 import * as exact from './exact.ts';
 import { keyText, type NaiveResult, naiveWindows } from './naive-window.ts';
 
@@ -170,82 +171,70 @@ function settled({ early, late, total, mostX, ...rest }: Result, single: boolean
   return { ...rest, mostX: mostX + 0, total: digits, ...(single ? { early, late } : {}) };
 }
 
-test('windows equal the naive ones', async () => {
-  const seed = Number(process.env.HEADRACE_SEED ?? Date.now() % 2 ** 31);
-  const property = fc.asyncProperty(cases, async (tried) => {
-    const expected = naive(tried);
-    const actual = await engine(tried);
-    const single = tried.partitions.length === 1;
-    const { account } = expected;
-    const { metrics } = actual;
-    expect({
-      rowsIn: metrics.rowsIn,
-      lateForAll: metrics.rowsLate,
-      inNoWindow: metrics.rowsInNoWindow,
-      inSomeWindow: metrics.operators.reduce((sum, { counters }) => sum + (counters.rowsInWindows ?? 0), 0),
-      dropped: (metrics.dropped.nullTime ?? 0) + (metrics.dropped.timeOutOfRange ?? 0),
-      lateForSome: metrics.rowsLateForSome,
-      lateAfterClose: metrics.rowsLateAfterClose,
-    }).toEqual({
-      rowsIn: account.rowsIn,
-      lateForAll: account.lateForAll,
-      inNoWindow: account.inNoWindow,
-      inSomeWindow: account.inSomeWindow,
-      dropped: account.nullTime,
-      lateForSome: account.lateForSome,
-      lateAfterClose: 0,
-    });
-
-    const lateText = (each: Row, lateness: bigint) =>
-      `${each.at} ${each.key} ${each.n} ${Object.is(each.x, -0) ? '-0' : each.x} ${each.word} ${lateness}`;
-    expect(actual.late.map(({ lateness, ...each }) => lateText(each as Row, lateness)).sort()).toEqual(
-      expected.late.map(({ row: each, lateness }) => lateText(each, lateness)).sort(),
-    );
-
-    const wanted = byWindow(
-      expected.changelog.map(({ op, key, start, end, result }) => ({
-        op,
-        name: `${keyText(key)} ${start} ${end}`,
-        result,
-      })),
-    );
-    const got = byWindow(
-      actual.changes.map(({ op, key, window_start, window_end, ...result }) => ({
-        op,
-        name: `${keyText([key])} ${window_start} ${window_end}`,
-        result,
-      })),
-    );
-    expect([...got.keys()]).toEqual([...wanted.keys()]);
-    for (const [name, changes] of wanted) {
-      const seen = got.get(name) ?? [];
-      const plain = (list: [string, Result][]) => list.map(([op, result]) => [op, settled(result, single)]);
-      expect(
-        seen.map(([op]) => op),
-        name,
-      ).toEqual(changes.map(([op]) => op));
-      // Between partitions late rows may come in any order; what a window first was and what it is in the end may not.
-      if (single) expect(plain(seen), name).toEqual(plain(changes));
-      else expect(plain(seen.slice(-1)), name).toEqual(plain(changes.slice(-1)));
-    }
-    const firsts = new Map(
-      expected.firstResults.map(({ key, start, end, result }) => [`${keyText(key)} ${start} ${end}`, result]),
-    );
-    for (const [name, result] of firsts) {
-      const [insert] = got.get(name) ?? [];
-      expect(insert?.[0]).toBe('+I');
-      if (insert !== undefined) expect(settled(insert[1], single), name).toEqual(settled(result, single));
-    }
+async function check(tried: Case): Promise<void> {
+  const expected = naive(tried);
+  const actual = await engine(tried);
+  const single = tried.partitions.length === 1;
+  const { account } = expected;
+  const { metrics } = actual;
+  expect({
+    rowsIn: metrics.rowsIn,
+    lateForAll: metrics.rowsLate,
+    inNoWindow: metrics.rowsInNoWindow,
+    inSomeWindow: metrics.operators.reduce((sum, { counters }) => sum + (counters.rowsInWindows ?? 0), 0),
+    dropped: (metrics.dropped.nullTime ?? 0) + (metrics.dropped.timeOutOfRange ?? 0),
+    lateForSome: metrics.rowsLateForSome,
+    lateAfterClose: metrics.rowsLateAfterClose,
+  }).toEqual({
+    rowsIn: account.rowsIn,
+    lateForAll: account.lateForAll,
+    inNoWindow: account.inNoWindow,
+    inSomeWindow: account.inSomeWindow,
+    dropped: account.nullTime,
+    lateForSome: account.lateForSome,
+    lateAfterClose: 0,
   });
-  await fc.assert(property, {
-    seed,
-    numRuns: Number(process.env.HEADRACE_RUNS ?? 150),
-    reporter: (outcome) => {
-      if (!outcome.failed) return;
-      const command = `HEADRACE_SEED=${outcome.seed} npx vitest run test/oracle/windows.property.test.ts`;
-      throw new Error(`${fc.defaultReportMessage(outcome)}\nReplay with: ${command}`, {
-        cause: outcome.errorInstance,
-      });
-    },
-  });
-}, 300_000);
+
+  const lateText = (each: Row, lateness: bigint) =>
+    `${each.at} ${each.key} ${each.n} ${Object.is(each.x, -0) ? '-0' : each.x} ${each.word} ${lateness}`;
+  expect(actual.late.map(({ lateness, ...each }) => lateText(each as Row, lateness)).sort()).toEqual(
+    expected.late.map(({ row: each, lateness }) => lateText(each, lateness)).sort(),
+  );
+
+  const wanted = byWindow(
+    expected.changelog.map(({ op, key, start, end, result }) => ({
+      op,
+      name: `${keyText(key)} ${start} ${end}`,
+      result,
+    })),
+  );
+  const got = byWindow(
+    actual.changes.map(({ op, key, window_start, window_end, ...result }) => ({
+      op,
+      name: `${keyText([key])} ${window_start} ${window_end}`,
+      result,
+    })),
+  );
+  expect([...got.keys()]).toEqual([...wanted.keys()]);
+  for (const [name, changes] of wanted) {
+    const seen = got.get(name) ?? [];
+    const plain = (list: [string, Result][]) => list.map(([op, result]) => [op, settled(result, single)]);
+    expect(
+      seen.map(([op]) => op),
+      name,
+    ).toEqual(changes.map(([op]) => op));
+    // Between partitions late rows may come in any order; what a window first was and what it is in the end may not.
+    if (single) expect(plain(seen), name).toEqual(plain(changes));
+    else expect(plain(seen.slice(-1)), name).toEqual(plain(changes.slice(-1)));
+  }
+  const firsts = new Map(
+    expected.firstResults.map(({ key, start, end, result }) => [`${keyText(key)} ${start} ${end}`, result]),
+  );
+  for (const [name, result] of firsts) {
+    const [insert] = got.get(name) ?? [];
+    expect(insert?.[0]).toBe('+I');
+    if (insert !== undefined) expect(settled(insert[1], single), name).toEqual(settled(result, single));
+  }
+}
+
+test('windows equal the naive ones', () => forAll(cases, check, 150), 300_000);

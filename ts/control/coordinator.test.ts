@@ -1,6 +1,6 @@
 /**
  * The coordinator against a simulated engine and store: random interleavings, with faults, of everything that may
- * happen. A failing run prints its seed; `HEADRACE_SEED=<seed> npx vitest run ts/control/coordinator.test.ts` replays it.
+ * happen.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -16,9 +16,6 @@ import type {
   CoordinatorState,
   StoreEffect,
 } from './coordinator-state.ts';
-
-const seed = process.env.HEADRACE_SEED === undefined ? undefined : Number(process.env.HEADRACE_SEED);
-const replay = seed === undefined ? {} : { seed };
 
 const CONFIG: CoordinatorConfig = {
   subtasks: 3,
@@ -417,7 +414,7 @@ describe('in every interleaving', () => {
           }
         },
       ),
-      { numRuns: 3000, ...replay },
+      { numRuns: 3000 },
     );
   });
 
@@ -442,7 +439,7 @@ describe('in every interleaving', () => {
         expect(world.ends).toEqual([{ effect: 'resolve', outcome: 'finished' }]);
         expect([...world.committed.keys()].sort()).toEqual([...world.prepared.keys()].sort());
       }),
-      { numRuns: 1000, ...replay },
+      { numRuns: 1000 },
     );
   });
 });

@@ -3,9 +3,11 @@
  */
 import type { Edge } from '../api/draft.ts';
 import { shapeOf } from '../api/draft.ts';
+import type { DurationInput } from '../api/duration.ts';
 import type { RowOf } from '../api/schema.ts';
 import { type Collected, sink } from '../api/sink.ts';
 import { Stream } from '../api/stream.ts';
+import { notNegative } from '../api/window.ts';
 import { pack } from '../arrow/array-data.ts';
 import { concatChunks } from '../arrow/concat.ts';
 import type { Row } from '../arrow/rows.ts';
@@ -49,6 +51,7 @@ export class TestDriver<R extends object = Row> {
   readonly #late: ReadonlyMap<string, Collected<Row>>;
   /** How many rows of each output have been handed out. */
   readonly #read = new Map<Collected<Row>, number>();
+  #now = 0n;
 
   /** @internal */
   constructor(edge: Edge, options: TestOptions) {
@@ -89,6 +92,12 @@ export class TestDriver<R extends object = Row> {
     this.#act(() => {
       for (const { node } of sources) this.#binding.advanceWatermark(node, micros);
     });
+  }
+
+  /** Lets time go by, by which partitions without rows become idle. It stands still otherwise. */
+  advanceClock(by: DurationInput): void {
+    this.#now += BigInt(notNegative('time that goes by', by));
+    this.#act(() => this.#binding.setClock(this.#now));
   }
 
   /** Ends a source, or all of them: windows fire as if time had run out. */

@@ -40,6 +40,12 @@ impl BindingDriver {
         self.0.finish(node as usize).raise()
     }
 
+    /// Sets the clock, by which partitions become idle; µs.
+    #[napi(catch_unwind)]
+    pub fn set_clock(&mut self, now: BigInt) {
+        self.0.set_clock(now.get_i64().0);
+    }
+
     /// Steps until nothing moves.
     #[napi(catch_unwind)]
     pub fn run(&mut self) -> napi::Result<()> {

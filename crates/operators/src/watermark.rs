@@ -69,18 +69,23 @@ impl Watermark {
         }
     }
 
+    // The minimum over the partitions that are neither idle nor ended. Where there is none, those that are idle may yet
+    // have rows, so there is no watermark for now; it is +∞ only once all have ended.
+    fn level(&self) -> Option<Micros> {
+        let mut open = self.partitions.values().filter(|partition| !partition.ended).peekable();
+        if open.peek().is_none() {
+            return Some(PLUS_INFINITY);
+        }
+        open.filter(|partition| !partition.idle).map(|partition| saturating_sub(partition.largest, self.spec.lag)).min()
+    }
+
     fn advance(&mut self, out: &mut Output) {
-        let active = self.partitions.values().filter(|partition| !partition.idle);
-        let lag = self.spec.lag;
-        let level = |partition: &Partition| match partition.ended {
-            true => PLUS_INFINITY,
-            false => saturating_sub(partition.largest, lag),
-        };
-        match active.map(level).min() {
-            Some(watermark) if watermark > self.emitted => {
-                self.emitted = watermark;
+        match self.level() {
+            // After idleness also one that has not moved, because it says that this subtask takes part again.
+            Some(level) if level > self.emitted || self.idle => {
+                self.emitted = self.emitted.max(level);
                 self.idle = false;
-                out.send(Message::Watermark(watermark));
+                out.send(Message::Watermark(self.emitted));
             }
             None if !self.idle => {
                 self.idle = true;
@@ -144,7 +149,11 @@ impl Operator for Watermark {
         for partition in self.partitions.values_mut() {
             match watermark {
                 PLUS_INFINITY => partition.ended = true,
-                _ => partition.largest = partition.largest.max(saturating_add(watermark, self.spec.lag)),
+                _ => {
+                    partition.largest = partition.largest.max(saturating_add(watermark, self.spec.lag));
+                    partition.active_at = None;
+                    partition.idle = false;
+                }
             }
         }
         self.advance(out);

@@ -1,6 +1,6 @@
 //! The input of a subtask: the channels of all its senders, with their watermarks merged and their barriers aligned.
 
-use headrace_core::time::{MINUS_INFINITY, Micros};
+use headrace_core::time::{MINUS_INFINITY, Micros, PLUS_INFINITY};
 use headrace_operators::{Barrier, Message};
 
 use crate::channel::Receiver;
@@ -96,14 +96,25 @@ impl Gate {
         self.align()
     }
 
-    // The minimum over the inputs that are not idle; it never goes back. An input that has ended keeps its watermark,
+    // The minimum over the inputs that are neither idle nor at +∞. Where there is none, those that are idle may yet have
+    // rows, so there is no watermark for now; it is +∞ only once all are. An input that has ended keeps its watermark,
     // which is +∞ when its rows have ended, and less when it was stopped.
+    fn level(&self) -> Option<Micros> {
+        let mut open = self.inputs.iter().filter(|input| input.watermark < PLUS_INFINITY).peekable();
+        if open.peek().is_none() {
+            return Some(PLUS_INFINITY);
+        }
+        open.filter(|input| !input.idle).map(|input| input.watermark).min()
+    }
+
+    // The merged watermark, where it is new; it never goes back.
     fn merge(&mut self) -> Option<Message> {
-        match self.inputs.iter().filter(|input| !input.idle).map(|input| input.watermark).min() {
-            Some(watermark) if watermark > self.watermark => {
-                self.watermark = watermark;
+        match self.level() {
+            // After idleness also one that has not moved, because it says that there are rows again.
+            Some(level) if level > self.watermark || self.idle => {
+                self.watermark = self.watermark.max(level);
                 self.idle = false;
-                Some(Message::Watermark(watermark))
+                Some(Message::Watermark(self.watermark))
             }
             None if !self.idle => {
                 self.idle = true;

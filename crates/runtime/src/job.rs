@@ -359,5 +359,5 @@ impl Supervisor for Worker {
 fn panicked(subtask: &Subtask, panic: &(dyn std::any::Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Error::internal(format!("a subtask panicked: {text}")).in_operator("", &subtask.name(), None)
+    subtask.place(Error::internal(format!("the operator panicked: {text}")))
 }

@@ -72,6 +72,7 @@ impl Link {
     }
 
     fn take(&mut self, message: Message, collected: &mut Option<Collected>) -> Result<()> {
+        headrace_store::panic_point(&self.uid);
         match (&mut self.stage, message) {
             (Stage::Operator(operator), Message::Batch(batch)) => {
                 let origin = batch.origin;
@@ -163,6 +164,8 @@ pub struct Subtask {
     exchanges: Vec<Exchange>,
     // Work left over, the next piece on top: what follows from a message is done before the next message is taken.
     stack: Vec<Task>,
+    // The link that is at work, or was last.
+    at_work: usize,
     collected: Option<Collected>,
     frozen_at: Micros,
     exhausted: bool,
@@ -178,6 +181,7 @@ impl Subtask {
             links,
             exchanges,
             stack: Vec::new(),
+            at_work: 0,
             collected: None,
             frozen_at: 0,
             exhausted: false,
@@ -202,9 +206,9 @@ impl Subtask {
         &mut self.links
     }
 
-    /// The subtask's operators by name, for messages about it as a whole.
-    pub fn name(&self) -> String {
-        self.links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>().join(" → ")
+    /// Names the operator that is at work, or was last, as the place of an error.
+    pub(crate) fn place(&self, error: Error) -> Error {
+        self.links.get(self.at_work).map_or(error.clone(), |link| link.place(error))
     }
 
     /// The counters of all nodes; the first one's include the rows that came in.
@@ -242,11 +246,13 @@ impl Subtask {
     fn run(&mut self, task: Task) -> Result<Step> {
         match task {
             Task::Deliver(at, message) => {
+                self.at_work = at;
                 let link = &mut self.links[at];
                 link.take(message, &mut self.collected).map_err(|error| link.place(error))?;
                 self.follow(at)?;
             }
             Task::Resume(at) => {
+                self.at_work = at;
                 let link = &mut self.links[at];
                 if let Stage::Operator(operator) = &mut link.stage {
                     let resumed = operator.resume(&mut link.output);
@@ -311,8 +317,8 @@ impl Subtask {
         if self.exhausted {
             return Ok(Step::Blocked(None));
         }
-        let place = |error: Error| self.links.first().map_or(error.clone(), |link| link.place(error));
-        match self.head.next(now).map_err(place)? {
+        self.at_work = 0;
+        match self.head.next(now).map_err(|error| self.place(error))? {
             Next::Message(message) => Ok(self.start(message, now)),
             Next::Again => Ok(Step::Worked),
             Next::Exhausted => {
@@ -365,6 +371,7 @@ impl Subtask {
     // The head has nothing: the operators learn the time, which may make a partition idle.
     fn idle(&mut self, now: Micros, until: Option<Micros>) -> Result<Step> {
         for at in 0..self.links.len() {
+            self.at_work = at;
             let link = &mut self.links[at];
             if let Stage::Operator(operator) = &mut link.stage {
                 operator.on_clock(now, &mut link.output);

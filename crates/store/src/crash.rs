@@ -1,4 +1,4 @@
-//! Crash points: named places at which a test makes the process die.
+//! Crash points: named places at which a test makes the process die, or one operator panic.
 
 use std::process::abort;
 use std::sync::OnceLock;
@@ -24,6 +24,23 @@ pub fn crash_point(name: &str) {
         && armed.hits_left.fetch_sub(1, Ordering::Relaxed) == 1
     {
         abort();
+    }
+}
+
+/// The uid of the operator that panics.
+const PANIC_VARIABLE: &str = "HEADRACE_PANIC_IN";
+
+static PANICKING: OnceLock<Option<String>> = OnceLock::new();
+
+/// Panics if the environment variable `HEADRACE_PANIC_IN` is the uid of this operator. For tests only, at the price of
+/// [`crash_point`].
+///
+/// # Panics
+/// That is what it is for.
+pub fn panic_point(uid: &str) {
+    let panicking = PANICKING.get_or_init(|| std::env::var(PANIC_VARIABLE).ok());
+    if let Some(named) = panicking {
+        assert_ne!(named, uid, "{PANIC_VARIABLE} names this operator");
     }
 }
 

@@ -21,7 +21,7 @@ mod manifest;
 mod state_folder;
 
 pub use commit::{Committable, commit, withdraw};
-pub use crash::crash_point;
+pub use crash::{crash_point, panic_point};
 pub use local_store::{Latest, LocalStore};
 pub use state_folder::{StateFolder, StoredFile};
 

@@ -1,6 +1,6 @@
 /** Running a pipeline to its end, with the account of its rows. */
 import { expect } from 'vitest';
-import { type JobMetrics, type Output, type RunOptions, run } from '../../ts/index.ts';
+import { type JobMetrics, type JobResult, type Output, type RunOptions, run } from '../ts/index.ts';
 
 /** The rows that a window took, for at least one of its windows. */
 function rowsInWindows({ operators }: JobMetrics): number {
@@ -15,14 +15,14 @@ export async function finished(
   outputs: Output | readonly Output[],
   options: RunOptions = {},
   { windows = 0 }: { readonly windows?: number } = {},
-): Promise<JobMetrics> {
-  const job = await run(Array.isArray(outputs) ? outputs : [outputs as Output], options);
-  const { outcome, metrics } = await job.done;
-  expect(outcome).toBe('finished');
+): Promise<JobResult> {
+  const result = await (await run(outputs, options)).done;
+  expect(result.outcome).toBe('finished');
   if (windows > 0) {
+    const { metrics } = result;
     const lost = Object.values(metrics.dropped).reduce((sum, rows) => sum + rows, 0);
     const accounted = rowsInWindows(metrics) + metrics.rowsLate + metrics.rowsInNoWindow + lost * windows;
     expect(accounted, JSON.stringify(metrics)).toBe(metrics.rowsIn * windows);
   }
-  return metrics;
+  return result;
 }
