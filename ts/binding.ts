@@ -6,6 +6,7 @@
  * `{code, message, hint?, place?}`; `errors.ts` turns them into `HeadraceError`.
  */
 import { createRequire } from 'node:module';
+import { HeadraceError } from './errors.ts';
 
 /**
  * Where the buffers of a batch lie in its arena: a pre-order walk over the columns; for each array its length, its
@@ -208,12 +209,28 @@ function load(): Native {
       attempts.push(cause);
     }
   }
-  throw new AggregateError(
-    attempts,
-    `headrace found no native library for ${process.platform}-${process.arch}: install the optional package ` +
-      `${platformPackage()} (was npm run with --omit=optional?), or build it with \`npm run build\` in a checkout.`,
+  const { platform, arch } = process;
+  throw new HeadraceError(
+    'HR_NATIVE_MISSING',
+    `There is no native library for ${platform}-${arch} that can be loaded.`,
+    {
+      hint:
+        `Install the optional package ${platformPackage()} (was npm run with --omit=optional?), or build it with ` +
+        '`npm run build` in a checkout.',
+      cause: new AggregateError(attempts, attempts.map(String).join('; ')),
+    },
   );
 }
 
-/** The native library. */
-export const native: Native = load();
+let loaded: Native | undefined;
+
+/**
+ * The native library, loaded when it is first asked for something: types and pipelines do without it, so importing
+ * headrace must not fail where it is missing. Using it there throws `HR_NATIVE_MISSING`.
+ */
+export const native: Native = new Proxy({} as Native, {
+  get(_, name) {
+    loaded ??= load();
+    return loaded[name as keyof Native];
+  },
+});

@@ -47,6 +47,8 @@ codes! {
     NotReplayable = "HR_NOT_REPLAYABLE",
     /// An option has a value outside its range.
     OptionInvalid = "HR_OPTION_INVALID",
+    /// The native library for this platform is missing or cannot be loaded.
+    NativeMissing = "HR_NATIVE_MISSING",
     /// A file or folder that the job needs is not there.
     NotFound = "HR_NOT_FOUND",
     /// A file could not be read or written.
