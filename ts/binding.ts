@@ -91,6 +91,14 @@ export interface SourcePosition {
   readonly position: unknown;
 }
 
+/** The counters of one subtask of one operator in one run; a watermark is text, because it needs all 64 bits. */
+export interface OperatorCounters {
+  readonly uid: string;
+  readonly name: string;
+  readonly subtask: number;
+  readonly counters: Readonly<Record<string, number | string>>;
+}
+
 /** What one subtask contributes to a checkpoint. */
 export interface Ack {
   readonly event: 'ack';
@@ -99,6 +107,8 @@ export interface Ack {
   readonly files: readonly StateFile[];
   readonly committables: readonly Committable[];
   readonly positions: readonly SourcePosition[];
+  /** What its operators had counted when the barrier had passed them. */
+  readonly operators: readonly OperatorCounters[];
   /** How long the stream stood still for the freeze; µs. */
   readonly frozenMicros: number;
 }

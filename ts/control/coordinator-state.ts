@@ -1,6 +1,7 @@
 /** The words of the checkpoint coordinator: its state, the events it takes and the effects it asks for. */
 import type { Ack, Committable, SourcePosition, StateFile } from '../binding.ts';
 import type { HeadraceError } from '../errors.ts';
+import type { OperatorCounts } from './counts.ts';
 
 /** What a barrier means to the subtasks: `stop` and `final` end the job behind it. */
 export type BarrierKind = 'periodic' | 'stop' | 'final';
@@ -32,6 +33,8 @@ export interface CheckpointContent {
   readonly files: readonly StateFile[];
   readonly committables: readonly Committable[];
   readonly positions: readonly SourcePosition[];
+  /** What this run had counted at the barrier. */
+  readonly counts: readonly OperatorCounts[];
 }
 
 export type CoordinatorEvent =

@@ -45,6 +45,7 @@ function ack(checkpoint: number, subtask: number, committables = [committable(su
     files: [file],
     committables,
     positions: [],
+    operators: [{ uid: 'op', name: 'op', subtask, counters: { rowsOut: 10 * checkpoint, watermark: '5' } }],
     frozenMicros: subtask,
   };
 }
@@ -84,6 +85,7 @@ describe('a checkpoint', () => {
     const [write] = driver.acks(1);
     const content = (write as { content: CheckpointContent }).content;
     expect(content.committables.map(({ subtask }) => subtask)).toEqual([0, 1, 2]);
+    expect(content.counts).toEqual([{ uid: 'op', counters: { rowsOut: 30 } }]);
     expect(kinds(driver.send({ event: 'manifestWritten', sequence: 7 }))).toEqual(['commit']);
     expect(driver.send({ event: 'committed' })).toEqual([{ effect: 'mark', sequence: 7 }]);
     driver.nowMs = 130;

@@ -16,6 +16,7 @@ import type {
   CoordinatorState,
   InFlight,
 } from './coordinator-state.ts';
+import { sumCounts } from './counts.ts';
 
 /** The state after an event and what is to be done about it, in this order. */
 export interface Step {
@@ -149,6 +150,7 @@ function contentOf(inFlight: InFlight, carried: readonly Committable[]): Checkpo
     files: acks.flatMap((ack) => ack.files),
     committables: [...carried, ...acks.flatMap((ack) => ack.committables)],
     positions: acks.flatMap((ack) => ack.positions),
+    counts: sumCounts(acks.flatMap((ack) => ack.operators)),
   };
 }
 

@@ -16,6 +16,7 @@ import type {
   Outcome,
   StoreEffect,
 } from './coordinator-state.ts';
+import { type OperatorCounts, sumCounts } from './counts.ts';
 import type { HostExecutor } from './host.ts';
 import { extend, type Lineage } from './lineage.ts';
 import { type CheckpointManifest, fingerprint, MANIFEST_VERSION } from './manifest.ts';
@@ -83,6 +84,8 @@ export class RunningJob implements Job {
   readonly #reject: (error: HeadraceError) => void;
   #state: CoordinatorState;
   #lineage: Lineage;
+  /** What earlier runs had counted at the checkpoint that this one went on from. */
+  readonly #before: readonly OperatorCounts[];
   /** Store effects, one after the other. */
   #work: Promise<void> = Promise.resolve();
   /** Also what keeps the process alive while the job runs. */
@@ -98,6 +101,7 @@ export class RunningJob implements Job {
     this.#startedMs = parts.now();
     this.#state = initialState(parts.coordinator, this.#startedMs);
     this.#lineage = parts.manifest?.lineage ?? [];
+    this.#before = parts.manifest?.counts ?? [];
     let settle: [(result: JobResult) => void, (error: HeadraceError) => void] = [() => {}, () => {}];
     this.done = new Promise((resolve, reject) => {
       settle = [resolve, reject];
@@ -129,7 +133,7 @@ export class RunningJob implements Job {
 
   metrics(): JobMetrics {
     const raw = this.#lastMetrics ?? (JSON.parse(this.#parts.binding.metrics()) as NativeMetrics);
-    return summarise(raw, this.#state.counts, this.#parts.plan);
+    return summarise(raw, this.#before, this.#state.counts, this.#parts.plan);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -219,7 +223,7 @@ export class RunningJob implements Job {
     }
   }
 
-  #manifest({ checkpoint, kind, files, committables, positions }: CheckpointContent): string {
+  #manifest({ checkpoint, kind, files, committables, positions, counts }: CheckpointContent): string {
     const { plan, run, options } = this.#parts;
     this.#lineage = extend(this.#lineage, run, checkpoint);
     const manifest: CheckpointManifest = {
@@ -234,6 +238,7 @@ export class RunningJob implements Job {
       files,
       committables,
       positions,
+      counts: sumCounts([...this.#before, ...counts]),
       lineage: this.#lineage,
       plan,
       options,

@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import type { Committable, SourcePosition, StateFile } from '../binding.ts';
 import { HeadraceError } from '../errors.ts';
 import type { JobOptions, Node, Plan } from '../plan/generated.ts';
+import type { OperatorCounts } from './counts.ts';
 import type { Lineage } from './lineage.ts';
 import { brokenMember } from './manifest-shape.ts';
 
 /** The version of the manifest format. */
-export const MANIFEST_VERSION = 1;
+export const MANIFEST_VERSION = 2;
 
 /** A completed checkpoint. Its size grows with subtasks and restarts, not with the number of checkpoints. */
 export interface CheckpointManifest {
@@ -28,6 +29,8 @@ export interface CheckpointManifest {
   /** To be committed again by whoever restores it, in case the run died before it had. */
   readonly committables: readonly Committable[];
   readonly positions: readonly SourcePosition[];
+  /** What all runs up to this checkpoint have counted. */
+  readonly counts: readonly OperatorCounts[];
   /** Which committed files belong to the result as of this checkpoint. */
   readonly lineage: Lineage;
   /** The pipeline, to name a difference. */

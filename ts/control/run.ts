@@ -17,7 +17,7 @@ import { HostExecutor } from './host.ts';
 import type { HostTable } from './hosts.ts';
 import { type Job, RunningJob } from './job.ts';
 import type { CheckpointManifest } from './manifest.ts';
-import { type OpenCheckpoints, openCheckpoints, withdrawNewer } from './recovery.ts';
+import { NOTHING_RESTORED, type OpenCheckpoints, openCheckpoints, withdrawNewer } from './recovery.ts';
 import { type CheckedOptions, checkOptions, type RunOptions } from './run-options.ts';
 
 /**
@@ -83,7 +83,7 @@ interface Launch {
 
 function launch({ lowered, compiled, options, checked, native, checkpoints, run }: Launch): Job {
   const { plan } = lowered;
-  const restored = checkpoints?.restored ?? { from: 'nothing', checkpoint: null, parallelism: null };
+  const restored = checkpoints?.restored ?? NOTHING_RESTORED;
   const running: Running = { job: undefined };
   const folder = checked.checkpoint?.folder ?? null;
   const binding = new native.BindingJob(

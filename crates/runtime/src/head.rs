@@ -174,6 +174,8 @@ impl Calls {
                 let Some(answer) = self.line.host.answer(*id) else { return self.wait(*since, now) };
                 if let Some(Entry::Call { input, .. }) = self.queue.pop_front() {
                     self.open -= 1;
+                    // Counted where the batch leaves the queue, so that a barrier before it does not count it.
+                    self.rows += input.rows() as u64;
                     let reply = answer.map_err(|failure| failure.at(input.origin))?;
                     let output = self.output(reply, input)?;
                     return Ok(output.map_or(Next::Again, |batch| Next::Message(Message::Batch(batch))));
@@ -192,7 +194,6 @@ impl Calls {
             let entry = match message {
                 Message::Batch(input) => {
                     self.open += 1;
-                    self.rows += input.rows() as u64;
                     Entry::Call { id: self.call(&input)?, input, since: now }
                 }
                 other => Entry::Message(other),

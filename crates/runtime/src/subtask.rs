@@ -125,6 +125,8 @@ pub(crate) struct Collected {
     pub(crate) parts: Vec<(usize, String, FrozenPart)>,
     pub(crate) prepared: Vec<Box<dyn Prepared>>,
     pub(crate) positions: Vec<SourcePosition>,
+    /// What all nodes had counted when the barrier had passed them.
+    pub(crate) counters: Vec<NodeCounters>,
     pub(crate) frozen_micros: Micros,
 }
 
@@ -290,6 +292,7 @@ impl Subtask {
     fn settle(&mut self, now: Micros, supervisor: &dyn Supervisor) -> Result<Step> {
         if let Some(mut collected) = self.collected.take() {
             collected.frozen_micros = now - self.frozen_at;
+            collected.counters = self.counters();
             let ends = collected.barrier.kind.ends();
             headrace_store::crash_point("after-freeze");
             if ends {
@@ -358,6 +361,7 @@ impl Subtask {
             parts: Vec::new(),
             prepared: Vec::new(),
             positions: self.head.positions().into_iter().map(position).collect(),
+            counters: Vec::new(),
             frozen_micros: 0,
         });
     }

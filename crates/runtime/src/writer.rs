@@ -43,8 +43,8 @@ fn write_all(place: &StatePlace, collected: Collected) -> Result<Event> {
         }
     }
     let committables = collected.prepared.into_iter().map(|prepared| prepared.finish()).collect::<Result<Vec<_>>>()?;
-    let frozen_micros = collected.frozen_micros;
-    Ok(Event::Ack { checkpoint, subtask, files, committables, positions: collected.positions, frozen_micros })
+    let Collected { positions, counters, frozen_micros, .. } = collected;
+    Ok(Event::Ack { checkpoint, subtask, files, committables, positions, counters, frozen_micros })
 }
 
 /// The writer's inbox; one message a subtask and checkpoint, and one checkpoint at a time.
