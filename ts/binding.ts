@@ -80,6 +80,8 @@ export interface Committable {
   readonly folder: string;
   readonly pending: string;
   readonly final: string;
+  /** A file without rows is there for its schema, in case that the whole sink has had none. */
+  readonly rows: number;
   readonly bytes: number;
   readonly checksum: string;
 }
@@ -190,6 +192,8 @@ export interface Native {
   openStore(folder: string): Promise<BindingStore>;
   /** Renames pending files to their final names, idempotently; `committables` is the JSON of `Committable[]`. */
   commit(committables: string): Promise<void>;
+  /** Removes pending files that nobody needs after all, idempotently; the JSON of `Committable[]`. */
+  discard(committables: string): Promise<void>;
   /**
    * Removes files of our naming scheme in `folder` that belong to no committed checkpoint of `lineage` (the JSON of
    * `{keep: string[]}`, final file names), and nothing else.

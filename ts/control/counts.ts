@@ -31,6 +31,11 @@ export function sumCounts(
   return [...sums].map(([uid, sum]) => ({ uid, counters: Object.fromEntries(sum) }));
 }
 
+/** The counts of one operator. */
+export function countsOf(parts: readonly OperatorCounts[], uid: string): OperatorCounts[] {
+  return parts.filter((part) => part.uid === uid);
+}
+
 /** The sum of one counter over operators. */
 export function totalOf(parts: readonly OperatorCounts[], name: string): number {
   return parts.reduce((sum, { counters }) => sum + (counters[name] ?? 0), 0);

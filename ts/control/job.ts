@@ -54,7 +54,7 @@ export interface Job {
 
 /** What a running job is made of. */
 export interface JobParts {
-  readonly native: Pick<Native, 'commit'>;
+  readonly native: Pick<Native, 'commit' | 'discard'>;
   readonly binding: BindingJob;
   readonly executor: HostExecutor;
   /** Null for a job without checkpoints. */
@@ -208,6 +208,7 @@ export class RunningJob implements Job {
     switch (effect.effect) {
       case 'commit':
         await native.commit(JSON.stringify(effect.committables));
+        if (effect.discarded.length > 0) await native.discard(JSON.stringify(effect.discarded));
         return { event: 'committed' };
       case 'writeManifest':
         return {

@@ -33,7 +33,7 @@ const members: Readonly<Record<string, Check>> = {
   run: isText,
   parallelism: isCount,
   files: list(record({ ...stored, part: isText, file: isText })),
-  committables: list(record({ ...stored, folder: isText, pending: isText, final: isText })),
+  committables: list(record({ ...stored, folder: isText, pending: isText, final: isText, rows: isCount })),
   positions: list(record({ uid: isText, subtask: isCount, position: isAnything })),
   counts: list(record({ uid: isText, counters: valuesOf(isCount) })),
   lineage: list(record({ run: isText, through: isCount })),

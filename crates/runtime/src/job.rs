@@ -152,7 +152,8 @@ impl Job {
             (0u32..).zip(&built.places).filter(|(_, place)| chains[place.0].is_source).map(|(id, _)| id).collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let (inbox, outbox) = mpsc::channel();
-        let place = StatePlace { folder: self.spec.state_folder.clone(), run: self.spec.run.clone() };
+        let nodes = self.spec.compiled.plan.nodes.clone();
+        let place = StatePlace { folder: self.spec.state_folder.clone(), run: self.spec.run.clone(), nodes };
         let (shared, wake) = (Arc::clone(&self.shared), Arc::clone(&self.wake));
         self.spawn("headrace-writer".to_owned(), move || {
             run_writer(&place, &outbox, &|event| {

@@ -20,7 +20,7 @@ mod lock;
 mod manifest;
 mod state_folder;
 
-pub use commit::{Committable, commit, withdraw};
+pub use commit::{Committable, commit, discard, withdraw};
 pub use crash::crash_point;
 pub use local_store::{Latest, LocalStore};
 pub use state_folder::{StateFolder, StoredFile};
