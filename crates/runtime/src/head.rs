@@ -64,6 +64,18 @@ impl Head {
         }
     }
 
+    /// The open calls to the host that may take as long as they like.
+    pub(crate) fn unlimited_calls(&self) -> Vec<u64> {
+        match self {
+            Head::Pull(pull) => pull.open.into_iter().collect(),
+            Head::Calls(calls) if calls.timeout_ms == 0 => {
+                let id = |entry: &Entry| if let Entry::Call { id, .. } = entry { Some(*id) } else { None };
+                calls.queue.iter().filter_map(id).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) fn positions(&self) -> Vec<Position> {
         match self {
             Head::Source(source) => source.positions(),

@@ -27,6 +27,7 @@ use crate::{
     host::Host,
     restore::{Restored, hand_out, read},
     subtask::{Collected, NodeCounters, SharedParker, Step, Subtask, Supervisor},
+    watchdog::{Watchdog, tell_of_endless_loop},
     writer::{Inbox, StatePlace, run as run_writer},
 };
 
@@ -167,6 +168,7 @@ impl Job {
                 wake: Arc::clone(&self.wake),
                 parkers: self.parkers.clone(),
                 inbox: inbox.clone(),
+                host: Arc::clone(&self.host),
                 clock: Arc::clone(&clock),
             };
             self.spawn(format!("headrace-{}", subtask.id), move || worker.run(subtask))?;
@@ -217,6 +219,7 @@ impl Job {
 
     /// The events since the last call.
     pub fn take_events(&self) -> Vec<Event> {
+        self.host.seen();
         std::mem::take(&mut *lock(&self.shared.events))
     }
 
@@ -258,6 +261,7 @@ struct Worker {
     wake: Arc<dyn Fn() + Send + Sync>,
     parkers: Vec<SharedParker>,
     inbox: Inbox,
+    host: Arc<Host>,
     clock: Arc<dyn Clock>,
 }
 
@@ -288,6 +292,7 @@ impl Worker {
     fn work(&self, subtask: &mut Subtask) -> Result<bool> {
         let parker = Arc::clone(&self.parkers[subtask.id as usize]);
         let mut publish_at = 0;
+        let mut watchdog = Watchdog::default();
         while !self.shared.cancelled.load(Ordering::Acquire) {
             let now = self.clock.now();
             if now >= publish_at {
@@ -298,6 +303,7 @@ impl Worker {
                 Step::Worked => {}
                 Step::Done => return Ok(true),
                 Step::Blocked(until) => {
+                    watchdog.listen(&self.host, subtask, now);
                     let limit =
                         until.map_or(SLEEP, |until| Duration::from_micros((until - now).max(0) as u64).min(SLEEP));
                     parker.sleep(limit);
@@ -316,7 +322,7 @@ impl Worker {
                 return;
             }
         }
-        eprintln!("{error} The JavaScript thread does not respond: the function seems to be in an endless loop.");
+        tell_of_endless_loop(error);
     }
 
     fn publish(&self, subtask: &Subtask) {

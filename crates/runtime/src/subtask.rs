@@ -209,6 +209,16 @@ impl Subtask {
         self.links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>().join(" → ")
     }
 
+    /// The open calls to the host that may take as long as they like.
+    pub(crate) fn unlimited_calls(&self) -> Vec<u64> {
+        self.head.unlimited_calls()
+    }
+
+    /// Names the head's operator.
+    pub(crate) fn at_head(&self, error: Error) -> Error {
+        self.links.first().map_or(error.clone(), |link| link.place(error))
+    }
+
     /// The counters of all nodes; the first one's include the rows that came in.
     pub fn counters(&self) -> Vec<NodeCounters> {
         let counters =
@@ -314,8 +324,8 @@ impl Subtask {
         if self.exhausted {
             return Ok(Step::Blocked(None));
         }
-        let place = |error: Error| self.links.first().map_or(error.clone(), |link| link.place(error));
-        match self.head.next(now).map_err(place)? {
+        let next = self.head.next(now);
+        match next.map_err(|error| self.at_head(error))? {
             Next::Message(message) => Ok(self.start(message, now)),
             Next::Again => Ok(Step::Worked),
             Next::Exhausted => {
