@@ -1,4 +1,5 @@
 //! Writing Parquet files durably, with their checksum.
+#![expect(clippy::disallowed_methods, reason = "it writes files")]
 
 use std::error::Error as StdError;
 use std::fs::File;

@@ -1,4 +1,5 @@
 //! Committing what the file sink prepared, and withdrawing what it did not commit.
+#![expect(clippy::disallowed_methods, reason = "it renames files")]
 
 use std::collections::BTreeSet;
 use std::fs;

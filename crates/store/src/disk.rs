@@ -1,4 +1,5 @@
 //! Durable files: what is written survives a power cut, and so does its name.
+#![expect(clippy::disallowed_methods, reason = "it reads, writes and removes files")]
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};

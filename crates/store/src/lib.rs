@@ -9,7 +9,6 @@
 //!
 //! Every file of ours is recognised by its name; other files in the folder are never touched. Everything that
 //! returns `Ok` is durable: the file and its name have been synced to the disk.
-#![allow(clippy::disallowed_methods, reason = "files, and one random id per store, are what this crate is for")]
 
 mod commit;
 mod crash;

@@ -1,4 +1,5 @@
 //! A checkpoint folder on a local disk.
+#![expect(clippy::disallowed_methods, reason = "it reads, writes and removes files, and draws one random id")]
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

@@ -1,4 +1,5 @@
 //! The lock that lets one process at a time hold a folder.
+#![expect(clippy::disallowed_methods, reason = "it opens the lock's file")]
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -1,4 +1,5 @@
 //! The folder of state files: immutable, named once, and shared between checkpoints.
+#![expect(clippy::disallowed_methods, reason = "it writes and reads files")]
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
