@@ -7,6 +7,7 @@
  * into `HeadraceError`.
  */
 import { createRequire } from 'node:module';
+import { HeadraceError } from './errors.ts';
 
 /**
  * Where the buffers of a batch lie in its arena, or will once the engine has gathered them (each behind the other at the
@@ -83,6 +84,8 @@ export interface Committable {
   readonly folder: string;
   readonly pending: string;
   readonly final: string;
+  /** A file without rows is there for its schema, in case that the whole sink has had none. */
+  readonly rows: number;
   readonly bytes: number;
   readonly checksum: string;
 }
@@ -94,6 +97,14 @@ export interface SourcePosition {
   readonly position: unknown;
 }
 
+/** The counters of one subtask of one operator in one run; a watermark is text, because it needs all 64 bits. */
+export interface OperatorCounters {
+  readonly uid: string;
+  readonly name: string;
+  readonly subtask: number;
+  readonly counters: Readonly<Record<string, number | string>>;
+}
+
 /** What one subtask contributes to a checkpoint. */
 export interface Ack {
   readonly event: 'ack';
@@ -102,6 +113,8 @@ export interface Ack {
   readonly files: readonly StateFile[];
   readonly committables: readonly Committable[];
   readonly positions: readonly SourcePosition[];
+  /** What its operators had counted when the barrier had passed them. */
+  readonly operators: readonly OperatorCounters[];
   /** How long the stream stood still for the freeze; µs. */
   readonly frozenMicros: number;
 }
@@ -185,6 +198,8 @@ export interface Native {
   openStore(folder: string): Promise<BindingStore>;
   /** Renames pending files to their final names, idempotently; `committables` is the JSON of `Committable[]`. */
   commit(committables: string): Promise<void>;
+  /** Removes pending files that nobody needs after all, idempotently; the JSON of `Committable[]`. */
+  discard(committables: string): Promise<void>;
   /**
    * Removes files of our naming scheme in `folder` that belong to no committed checkpoint of `lineage` (the JSON of
    * `{keep: string[]}`, final file names), and nothing else.
@@ -214,12 +229,28 @@ function load(): Native {
       attempts.push(cause);
     }
   }
-  throw new AggregateError(
-    attempts,
-    `headrace found no native library for ${process.platform}-${process.arch}: install the optional package ` +
-      `${platformPackage()} (was npm run with --omit=optional?), or build it with \`npm run build\` in a checkout.`,
+  const { platform, arch } = process;
+  throw new HeadraceError(
+    'HR_NATIVE_MISSING',
+    `There is no native library for ${platform}-${arch} that can be loaded.`,
+    {
+      hint:
+        `Install the optional package ${platformPackage()} (was npm run with --omit=optional?), or build it with ` +
+        '`npm run build` in a checkout.',
+      cause: new AggregateError(attempts, attempts.map(String).join('; ')),
+    },
   );
 }
 
-/** The native library. */
-export const native: Native = load();
+let loaded: Native | undefined;
+
+/**
+ * The native library, loaded when it is first asked for something: types and pipelines do without it, so importing
+ * headrace must not fail where it is missing. Using it there throws `HR_NATIVE_MISSING`.
+ */
+export const native: Native = new Proxy({} as Native, {
+  get(_, name) {
+    loaded ??= load();
+    return loaded[name as keyof Native];
+  },
+});

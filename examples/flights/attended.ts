@@ -1,7 +1,7 @@
 /** The job with somebody watching: it says what it goes on from, shows its progress, obeys Ctrl-C, and accounts for every row. */
 import path from 'node:path';
 import type { Job, JobResult } from '../../ts/index.ts';
-import { accountLines, accountOf, type RowAccount, unexplained } from './account.ts';
+import { accountLines, accountsOf, type RowAccount, unexplained } from './account.ts';
 import { type JobSettings, startJob } from './job.ts';
 import { Progress } from './progress.ts';
 import { amount, bytes } from './text.ts';
@@ -44,16 +44,16 @@ export async function runAttended(settings: JobSettings): Promise<Ending> {
     print(['', 'The worst hours (minutes late; windows with at least 20 flights):', '']);
     print((await worstHours(settings.out, settings.windowing)).map((line) => `  ${line}`));
   }
-  return report(result, settings, { resumed: job.restored.from === 'checkpoint', peakBytes, ...largest });
+  return report(result, settings, { restored: job.restored, peakBytes, ...largest });
 }
 
 function restoredLine({ restored }: Job, settings: JobSettings): string | undefined {
-  const { from, checkpoint, parallelism } = restored;
+  const { from, checkpoint, parallelism, rowsIn } = restored;
   if (from === 'finished') return 'The last run had finished: starting over.';
   if (from !== 'checkpoint') return undefined;
   const change =
     parallelism === settings.parallelism ? '' : `, which was taken at parallelism ${parallelism}`;
-  return `Going on from checkpoint ${checkpoint}${change}.`;
+  return `Going on from checkpoint ${checkpoint}, ${amount(rowsIn)} flights in${change}.`;
 }
 
 /** The first Ctrl-C stops the job with a checkpoint, the second cancels it. Returns what undoes this. */
@@ -77,25 +77,26 @@ function obeySignals(job: Job, note: (text: string) => void): () => void {
 }
 
 interface Facts {
-  readonly resumed: boolean;
+  readonly restored: Job['restored'];
   readonly peakBytes: number;
   readonly checkpointBytes: number;
 }
 
 function report(result: JobResult, settings: JobSettings, facts: Facts): Ending {
   const { metrics, durationMs, outcome } = result;
-  const [delays, network] = [accountOf(metrics, 'delays'), accountOf(metrics, 'network')];
+  const [delays, network] = accountsOf(metrics);
   const seconds = durationMs / 1000;
   const { checkpoints } = metrics;
+  const speed = (metrics.rowsIn - facts.restored.rowsIn) / seconds;
   print([
     '',
-    facts.resumed ? 'The account, since the checkpoint:' : 'The account:',
+    facts.restored.from === 'checkpoint' ? 'The account, with what earlier runs had read:' : 'The account:',
     ...accountLines(delays).map(([count, what]) => `  ${amount(count).padStart(11)}  ${what}`),
     balance('windows', delays),
     balance('network', network),
     '',
-    `${windowsLine(delays)}, and ${windowsLine(network)} of the whole network, in ${seconds.toFixed(1)} s`,
-    `${amount(Math.round(metrics.rowsIn / seconds))} rows/s; ${checkpoints.completed} checkpoints of at most ${bytes(facts.checkpointBytes)}; peak memory ${bytes(facts.peakBytes)}`,
+    `${windowsLine(delays)}, and ${windowsLine(network)} of the whole network; this run took ${seconds.toFixed(1)} s`,
+    `${amount(Math.round(speed))} rows/s; ${checkpoints.completed} checkpoints of at most ${bytes(facts.checkpointBytes)}; peak memory ${bytes(facts.peakBytes)}`,
   ]);
   if (outcome === 'finished') print(whatNext(settings));
   return { outcome, addsUp: unexplained(delays) === 0 && unexplained(network) === 0 };

@@ -1,6 +1,7 @@
 /** `--chaos`: the engine is killed over and over, and what it leaves must equal what it leaves in peace. */
+import { accountsOf } from './account.ts';
 import { type Checksums, checksums, differences } from './checksum.ts';
-import { type EngineExit, type EngineMessage, spawnEngine } from './engine.ts';
+import { type EngineExit, type EngineMessage, messageOf, spawnEngine } from './engine.ts';
 import type { JobSettings } from './job.ts';
 import { amount, minute } from './text.ts';
 
@@ -23,7 +24,7 @@ export interface ChaosResult {
 }
 
 const PARALLELISMS = [1, 2, 4] as const;
-/** A kill comes up to this long after the first checkpoint of a run; ms. */
+/** A kill comes up to this long after the first checkpoint behind which a run has read rows; ms. */
 const WAIT_MS_MAX = 1000;
 const CHECKPOINT_MS = 200;
 /** What a run takes until its first checkpoint at the rate chosen here, roughly; ms. */
@@ -34,54 +35,60 @@ export async function chaos(plan: ChaosPlan, say: (line: string) => void): Promi
   const { settings, kills } = plan;
   const [out, peaceful] = [`${settings.out}-chaos`, `${settings.out}-undisturbed`];
   say(`Undisturbed run into ${peaceful}`);
-  await finish({ ...settings, out: peaceful, fresh: true });
+  const alone = await finish({ ...settings, out: peaceful, fresh: true });
   let rate = settings.rate ?? plan.rows / (((kills + 1) * (WAIT_MS_MAX + FIRST_CHECKPOINT_MS)) / 1000);
   say(
     `Run into ${out} at ${amount(Math.round(rate))} rows/s, to be killed ${kills} times (--seed ${plan.seed})`,
   );
-  while (!(await killed({ ...plan, settings: { ...settings, out, rate } }, say))) {
+  let resumed = await killed({ ...plan, settings: { ...settings, out, rate } }, say);
+  while (resumed === undefined) {
     rate /= 2;
     say(`The job finished before all kills; again from the start, at ${amount(Math.round(rate))} rows/s`);
+    resumed = await killed({ ...plan, settings: { ...settings, out, rate } }, say);
   }
   const [disturbed, undisturbed] = [await checksums(out), await checksums(peaceful)];
-  const found = differences(disturbed, undisturbed);
+  const found = [...differences(disturbed, undisturbed), ...otherAccounts(resumed, alone)];
   if (found.length === 0) say(`Equal to the undisturbed run: ${describe(disturbed)}`);
   for (const difference of found) say(`NOT equal to the undisturbed run: ${difference}`);
   return { equal: found.length === 0, out };
 }
 
-/** Runs the job with all its kills; false if it finished before the last one could count. */
-async function killed(plan: ChaosPlan, say: (line: string) => void): Promise<boolean> {
+/** Runs the job with all its kills; undefined if it finished before the last one could count. */
+async function killed(plan: ChaosPlan, say: (line: string) => void): Promise<EngineExit | undefined> {
   const random = seeded(plan.seed);
   let parallelism = plan.settings.parallelism;
   for (let kill = 1; kill <= plan.kills; kill++) {
     const settings = { ...plan.settings, parallelism, checkpointMs: CHECKPOINT_MS, fresh: kill === 1 };
     const wait = Math.floor(random() * WAIT_MS_MAX);
     const exit = await killOnce(settings, wait);
-    const last = exit.messages.findLast((message) => message.event === 'checkpoint');
-    if (exit.signal !== 'SIGKILL' || last === undefined) return false;
+    const [started, last] = [messageOf(exit, 'started'), exit.messages.findLast(isCheckpoint)];
+    if (exit.signal !== 'SIGKILL' || started === undefined || last === undefined) return undefined;
+    // Had the run before got as far as its end, which it did not live to tell, this one would have started over.
+    if (kill > 1 && started.from !== 'checkpoint') return undefined;
     const others = PARALLELISMS.filter((other) => other !== parallelism);
     const next = others[Math.floor(random() * others.length)] ?? 1;
     const date = last.time === null ? '' : ` in ${minute(BigInt(last.time))}`;
     say(
-      `  kill ${kill}: at parallelism ${parallelism}${date}, ${wait} ms after the first checkpoint, ${amount(last.rows)} rows into the run; resuming checkpoint ${last.checkpoint} or later at ${next}`,
+      `  kill ${kill}: at parallelism ${parallelism}${date}, ${wait} ms after its first checkpoint with rows, ${amount(last.rows - started.rows)} rows into the run; resuming checkpoint ${last.checkpoint} or later at ${next}`,
     );
     parallelism = next;
   }
   const resumed = await finish({ ...plan.settings, rate: null, parallelism, fresh: false });
-  const started = resumed.messages.find((message) => message.event === 'started');
-  if (started?.from !== 'checkpoint') throw new Error('The last run did not go on from a checkpoint.');
+  const started = messageOf(resumed, 'started');
+  if (started?.from !== 'checkpoint') return undefined;
   say(`  finished at parallelism ${parallelism} from checkpoint ${started.checkpoint}`);
-  return true;
+  return resumed;
 }
 
-/** Kills an engine `wait` ms after its first checkpoint, unless it is done before. */
+/** Kills an engine `wait` ms after the first checkpoint since when it has read rows, unless it is done before. */
 async function killOnce(settings: JobSettings, wait: number): Promise<EngineExit> {
   let timer: NodeJS.Timeout | undefined;
   let done = false;
+  let before = 0;
   const engine = spawnEngine(settings, (message) => {
     if (message.event === 'done') done = true;
-    if (message.event !== 'checkpoint' || timer !== undefined) return;
+    if (message.event === 'started') before = message.rows;
+    if (!isCheckpoint(message) || message.rows <= before || timer !== undefined) return;
     timer = setTimeout(() => done || engine.process.kill('SIGKILL'), wait);
   });
   const exit = await withoutOrphan(engine.process, engine.exit);
@@ -96,6 +103,19 @@ async function finish(settings: JobSettings): Promise<EngineExit> {
   requireNoFailure(exit.messages);
   if (exit.code !== 0) throw new Error(`The engine ended with ${exit.signal ?? `code ${exit.code}`}.`);
   return exit;
+}
+
+function isCheckpoint(message: EngineMessage): message is Extract<EngineMessage, { event: 'checkpoint' }> {
+  return message.event === 'checkpoint';
+}
+
+/** How the account of the runs that were killed differs from that of the one that was not. */
+function otherAccounts(resumed: EngineExit, alone: EngineExit): string[] {
+  const [some, other] = [resumed, alone].map((exit) => {
+    const done = messageOf(exit, 'done');
+    return JSON.stringify(done === undefined ? null : accountsOf(done.metrics));
+  });
+  return some === other ? [] : [`the account ${some} against ${other}`];
 }
 
 function requireNoFailure(messages: readonly EngineMessage[]): void {

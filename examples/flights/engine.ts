@@ -9,8 +9,14 @@ import { type JobSettings, startJob } from './job.ts';
 
 /** What the engine process reports. */
 export type EngineMessage =
-  | { readonly event: 'started'; readonly from: string; readonly checkpoint: number | null }
-  /** A checkpoint is complete; `time` is the watermark in µs, `rows` what was read since the start. */
+  /** `rows` is what earlier runs had read up to the checkpoint that this one goes on from. */
+  | {
+      readonly event: 'started';
+      readonly from: string;
+      readonly checkpoint: number | null;
+      readonly rows: number;
+    }
+  /** A checkpoint is complete; `time` is the watermark in µs, `rows` what all runs have read. */
   | {
       readonly event: 'checkpoint';
       readonly checkpoint: number;
@@ -32,6 +38,14 @@ export interface EngineExit {
 export interface Engine {
   readonly process: ChildProcess;
   readonly exit: Promise<EngineExit>;
+}
+
+/** The first message of a kind. */
+export function messageOf<E extends EngineMessage['event']>(
+  { messages }: Pick<EngineExit, 'messages'>,
+  event: E,
+): Extract<EngineMessage, { event: E }> | undefined {
+  return messages.find((message): message is Extract<EngineMessage, { event: E }> => message.event === event);
 }
 
 /** Starts an engine process; `env` is added to its environment. */
@@ -79,8 +93,8 @@ async function main(argument: string): Promise<void> {
       const { rowsIn, watermark } = job.metrics();
       report({ event: 'checkpoint', checkpoint: event.checkpoint, rows: rowsIn, time: watermark });
     });
-    const { from, checkpoint } = job.restored;
-    report({ event: 'started', from, checkpoint });
+    const { from, checkpoint, rowsIn } = job.restored;
+    report({ event: 'started', from, checkpoint, rows: rowsIn });
     process.on('SIGTERM', () => void job.stop().catch(() => {}));
     const { outcome, metrics } = await job.done;
     report({ event: 'done', outcome, metrics });

@@ -153,7 +153,7 @@ function span(name: string, text: string, least: bigint): bigint {
   const length = parseSpan(text);
   if (length === undefined)
     throw new UsageError(`--${name} ${text}: not a span of time such as 90s, 10m or 1h30m.`);
-  // The engine's own limit for windows is 2^53 µs; a decade says the same without the arithmetic.
+  // The engine takes windows of up to 2^60 µs, some 36,000 years; whoever asks for more than ten has mistyped.
   if (length >= least && length <= 315_576_000_000_000n) return length;
   throw new UsageError(
     `--${name} ${text}: must be ${least > 0n ? 'above' : 'at least'} 0 and at most ten years.`,

@@ -18,13 +18,14 @@ export class Progress {
   readonly #job: Job;
   readonly #lag: bigint;
   readonly #timer: NodeJS.Timeout;
-  #before = { rows: 0, ms: performance.now() };
+  #before: { readonly rows: number; readonly ms: number };
 
   /** `lag` is what the watermark stays behind the simulated date; µs. */
   constructor(job: Job, lag: bigint, screen: Screen) {
     this.#job = job;
     this.#lag = lag;
     this.#screen = screen;
+    this.#before = { rows: job.restored.rowsIn, ms: performance.now() };
     this.#timer = setInterval(() => this.#show(), screen.isTTY ? TERMINAL_MS : PLAIN_MS);
     // The job keeps the process alive, not the line about it.
     this.#timer.unref();

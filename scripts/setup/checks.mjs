@@ -19,6 +19,13 @@ const cargo = (name, ...args) => ({ name, cargo: true, args });
 
 const biome = (...args) => node('biome', packageProgram('@biomejs/biome', 'biome'), 'check', ...args);
 const rustfmt = (...args) => cargo('rustfmt', 'fmt', '--all', ...args);
+// The binding has no tests of its own in Rust: an executable cannot link the functions that only Node
+// provides. It is tested from TypeScript.
+const everyCrate = ['--workspace', '--exclude', 'headrace-node'];
+const choosesCrates = (args) => {
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  return own.some((arg) => /^(-p|--package\b)/.test(arg));
+};
 const clippyArgs = ['clippy', '--release', '--workspace', '--all-targets', '--quiet'];
 
 /** One lint and format command for each language; `--fix` writes what can be written. */
@@ -33,9 +40,7 @@ export function testSteps([only, ...args]) {
     ...lintSteps([]),
     { ...cargo('wasm32'), prepare: wasmCheck },
     node('tsc', packageProgram('typescript', 'tsc')),
-    // The binding has no tests of its own in Rust: an executable cannot link the functions that
-    // only Node provides. It is tested from TypeScript.
-    cargo('cargo', 'test', '--release', '--workspace', '--exclude', 'headrace-node', '--no-fail-fast'),
+    cargo('cargo', 'test', '--release', '--no-fail-fast', ...(choosesCrates(args) ? [] : everyCrate)),
     node('vitest', packageProgram('vitest'), 'run'),
   ];
   if (only === undefined) return steps;
@@ -61,7 +66,7 @@ export function packSteps(args) {
 /** `npm run bench -- NAME ARGUMENTS`: bench/NAME.ts, or `kernels` for the criterion benches in Rust. */
 export function benchSteps([name, ...args]) {
   if (name === 'kernels')
-    return [cargo('kernels', 'bench', '--workspace', '--exclude', 'headrace-node', ...args)];
+    return [cargo('kernels', 'bench', ...(choosesCrates(args) ? [] : everyCrate), ...args)];
   const file = path.join(root, 'bench', `${name}.ts`);
   if (name === undefined || !existsSync(file)) {
     const names = readdirSync(path.join(root, 'bench'))

@@ -16,6 +16,20 @@ test('one step can be asked for, with arguments of its own', () => {
   expect(step.args).toEqual(['run', 'ts/api', '--bail=1']);
 });
 
+test('the tests in Rust are those of all crates, or of the crates that are named', () => {
+  const args = (...named) => testSteps(['cargo', ...named])[0].args.slice(3);
+  expect(args('paged')).toEqual(['--workspace', '--exclude', 'headrace-node', 'paged']);
+  expect(args('-p', 'headrace-core', '--', '--nocapture')).toEqual([
+    '-p',
+    'headrace-core',
+    '--',
+    '--nocapture',
+  ]);
+  expect(args('--package=headrace-core')).toEqual(['--package=headrace-core']);
+  // What stands behind `--` is for the tests.
+  expect(args('--', '-p')).toContain('--workspace');
+});
+
 test('a step or benchmark that is not there is refused with the list of those that are', () => {
   expect(() => testSteps(['vite'])).toThrow(
     'No test step is called vite. There are: biome, rustfmt, clippy,',

@@ -69,6 +69,10 @@ describe.skipIf(!canMount)('a disk that fills up', () => {
     const error = await failure(() => job.done);
     expect(error.code).toMatch(/^HR_(CHECKPOINT_FAILED|IO)$/);
     expect(error.message).toMatch(/No space left/);
+    // What was written, where in the pipeline, and what to do.
+    expect(error.place?.operator).toMatch(/^(watermark|window|parquet)\(/);
+    expect(error.place?.at).toMatch(/slow-job\.ts:\d+/);
+    expect(error.hint).toMatch(/^Free some space there and run again\./);
     expect(job.metrics().threads).toBe(0);
     // Still full: it says so again, and nothing is lost.
     expect((await failureOf(pipeline(places), options(places))).code).toMatch(/^HR_(CHECKPOINT_FAILED|IO)$/);
@@ -105,6 +109,7 @@ describe.skipIf(!canMount && isRoot)('a folder that becomes read-only', () => {
       expect(error.code).toMatch(/^HR_(CHECKPOINT_FAILED|IO|COMMIT_FAILED)$/);
       expect(error.message).toMatch(/Read-only|Permission denied/);
       expect(error.message).toContain(places[which]);
+      expect(error.hint).toMatch(/read-only|permissions/);
       const again = await failureOf(pipeline(places), options(places));
       expect(again.code).toMatch(/^HR_(CHECKPOINT_FAILED|IO|COMMIT_FAILED)$/);
       await thaw();

@@ -1,5 +1,5 @@
 /** Files that are missing, empty, cut short, of other types, or changed behind the job's back. */
-import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { openDuckDB, parquetIn } from '../../examples/flights/duckdb.ts';
 import {
@@ -16,7 +16,16 @@ import {
   tumbling,
 } from '../../ts/index.ts';
 import { finished } from '../finished.ts';
-import { failure, failureOf, parquetFiles, rowsIn, scene, until, writeParquet } from './support.ts';
+import {
+  failure,
+  failureOf,
+  parquetFiles,
+  rowsIn,
+  rowsOfFiles,
+  scene,
+  until,
+  writeParquet,
+} from './support.ts';
 
 const here = scene();
 const MINUTE_OF_ROWS =
@@ -211,6 +220,22 @@ describe('a file without rows', () => {
       'total BIGINT',
     ]);
     expect(await rowsIn(out)).toEqual([]);
+  });
+
+  it('leaves no empty file in a result that has rows, whichever subtask or run had them', async () => {
+    // One key, so that all but one of the subtasks have nothing; which one has is up to the hash.
+    const schema = { at: t.timestamp(), key: t.utf8() };
+    for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const rows = source.rows([{ at: 0n, key }], { schema }).watermark('at', { lag: '0s' });
+      const counted = rows
+        .keyBy('key')
+        .window(tumbling('1m'))
+        .aggregate(() => ({ n: count() }));
+      await finished(counted.to(sink.parquet(here.path('out'))), { parallelism: 4 });
+      expect(await rowsOfFiles(here.path('out'))).toEqual([1]);
+      // The empty file of the first subtask is gone, and not only out of sight.
+      expect(await readdir(here.path('out'))).toHaveLength(1);
+    }
   });
 
   it('does not disturb the files beside it', async () => {

@@ -16,7 +16,7 @@ import {
   tumbling,
 } from '../../ts/index.ts';
 import { finished } from '../finished.ts';
-import { rowsIn, until } from './support.ts';
+import { rowsIn, rowsOfFiles, until } from './support.ts';
 
 const ROWS = 3000;
 
@@ -77,6 +77,7 @@ export async function expectResumed(places: Places): Promise<void> {
 export async function expectComplete({ out }: Places): Promise<void> {
   const pending = /^part-[0-9a-f]{8,}-\d+-\d+\.parquet\.pending$/;
   expect((await readdir(out)).filter((name) => pending.test(name))).toEqual([]);
+  expect(Math.min(...(await rowsOfFiles(out)))).toBeGreaterThan(0);
   const rows = await rowsIn(out, 'id');
   expect(rows.map(({ id, n, total }) => [Number(id), Number(n), Number(total)])).toEqual(
     Array.from({ length: ROWS }, (_, id) => [id, 1, id]),

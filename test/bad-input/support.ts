@@ -96,6 +96,16 @@ export async function rowsIn(folder: string, order = 'ALL'): Promise<Record<stri
   return await sql.rows(`FROM ${parquetIn(folder)} ORDER BY ${order}`);
 }
 
+/** How many rows each of the Parquet files of a folder holds. */
+export async function rowsOfFiles(folder: string): Promise<number[]> {
+  await using sql = await openDuckDB();
+  const pattern = quoted(path.join(folder, '*.parquet'));
+  const files = await sql.rows<{ n: bigint }>(
+    `SELECT num_rows AS n FROM parquet_file_metadata(${pattern}) ORDER BY file_name`,
+  );
+  return files.map(({ n }) => Number(n));
+}
+
 /** The committed Parquet files of a folder. */
 export async function parquetFiles(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => name.endsWith('.parquet')).sort();

@@ -3,9 +3,11 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
-it('an endless loop is named on stderr, with operator and line, while it runs', async () => {
-  const script = fileURLToPath(new URL('endless.ts', import.meta.url));
-  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'ignore', 'pipe'] });
+const script = fileURLToPath(new URL('endless.ts', import.meta.url));
+
+/** The first line that the script prints to stderr, while it goes on. */
+async function firstLine(which: string): Promise<string> {
+  const child = spawn(process.execPath, [script, which], { stdio: ['ignore', 'ignore', 'pipe'] });
   let text = '';
   try {
     await new Promise<void>((resolve, reject) => {
@@ -22,5 +24,18 @@ it('an endless loop is named on stderr, with operator and line, while it runs', 
     child.removeAllListeners('exit');
     child.kill('SIGKILL');
   }
-  expect(text).toMatch(/HR_USER_FUNCTION_TIMEOUT.*in map\(endless\) at .*endless\.ts:\d+.*endless loop/);
-});
+  return text;
+}
+
+it.concurrent.each([
+  ['map', 'map\\(endless\\)'],
+  ['callback', 'callback'],
+  ['iterable', 'iterable'],
+])(
+  'an endless loop (%s) is named on stderr, with operator and line, while it runs',
+  async (which, operator) => {
+    const pattern = `^HR_USER_FUNCTION_TIMEOUT.*in ${operator} at .*endless\\.ts:\\d+.*endless loop`;
+    expect(await firstLine(which)).toMatch(new RegExp(pattern));
+  },
+  30_000,
+);

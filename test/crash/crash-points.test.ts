@@ -2,8 +2,9 @@
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checksums } from '../../examples/flights/checksum.ts';
+import { messageOf } from '../../examples/flights/engine.ts';
 import type { JobSettings } from '../../examples/flights/job.ts';
-import { crashAt, finish, messageOf, prepare, ROWS, type Scene } from './disturbed.ts';
+import { accountsAt, crashAt, finish, prepare, ROWS, type Scene } from './disturbed.ts';
 
 let scene: Scene;
 beforeAll(async () => {
@@ -20,6 +21,8 @@ async function expectUndisturbed(settings: JobSettings): Promise<void> {
   const exit = await finish({ ...settings, parallelism: 1, rate: null });
   expect(messageOf(exit, 'started')).toMatchObject({ from: 'checkpoint' });
   expect(await checksums(settings.out)).toEqual(scene.undisturbed);
+  // Not only of the last run: what was counted up to a checkpoint stands in it.
+  expect(accountsAt(exit)).toEqual(scene.accounts);
 }
 
 // `name:n` is the n-th time that the process comes by. Each subtask passes after-freeze and each file between-renames once

@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { accountsOf, type RowAccount, unexplained } from '../../examples/flights/account.ts';
 import { type Checksums, checksums } from '../../examples/flights/checksum.ts';
 import { HOUR, MINUTE } from '../../examples/flights/dataset.ts';
-import { type EngineExit, type EngineMessage, spawnEngine } from '../../examples/flights/engine.ts';
+import { type EngineExit, messageOf, spawnEngine } from '../../examples/flights/engine.ts';
 import type { JobSettings } from '../../examples/flights/job.ts';
 import { writePrefix } from '../flights/prefix.ts';
 
@@ -16,6 +17,7 @@ export interface Scene extends AsyncDisposable {
   readonly folder: string;
   readonly settings: JobSettings;
   readonly undisturbed: Checksums;
+  readonly accounts: readonly RowAccount[];
 }
 
 /** Prepares the data and runs the job once in peace. */
@@ -31,10 +33,11 @@ export async function prepare(): Promise<Scene> {
     checkpointMs: 50,
     fresh: false,
   };
-  await finish(settings);
+  const exit = await finish(settings);
   return {
     folder,
     settings,
+    accounts: accountsAt(exit),
     undisturbed: await checksums(settings.out),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
@@ -49,6 +52,15 @@ export async function finish(settings: JobSettings): Promise<EngineExit> {
   return exit;
 }
 
+/** The accounts with which an engine finished; they add up, and cover all rows of the job. */
+export function accountsAt(exit: EngineExit): RowAccount[] {
+  const done = messageOf(exit, 'done');
+  const accounts = done === undefined ? [] : accountsOf(done.metrics);
+  const whole = accounts.filter((account) => account.read === ROWS && unexplained(account) === 0);
+  if (whole.length !== 2) throw new Error(`The account does not add up: ${JSON.stringify(accounts)}`);
+  return accounts;
+}
+
 /** How a process ends at a crash point, and by kill −9: neither lets it do anything more. */
 const SUDDEN: readonly (NodeJS.Signals | null)[] = ['SIGABRT', 'SIGKILL'];
 
@@ -58,12 +70,4 @@ export async function crashAt(point: string, settings: JobSettings): Promise<Eng
   const counts = SUDDEN.includes(exit.signal) && messageOf(exit, 'done') === undefined;
   if (!counts) throw new Error(`The engine did not crash at ${point}: ${JSON.stringify(exit)}`);
   return exit;
-}
-
-/** The first message of a kind. */
-export function messageOf<E extends EngineMessage['event']>(
-  { messages }: EngineExit,
-  event: E,
-): Extract<EngineMessage, { event: E }> | undefined {
-  return messages.find((message): message is Extract<EngineMessage, { event: E }> => message.event === event);
 }

@@ -19,7 +19,10 @@ test('four kills leave what no kill leaves', async () => {
   const settings = { ...scene.settings, out: path.join(scene.folder, 'random') };
   const { equal } = await chaos({ settings, kills: 4, seed, rows: ROWS }, (line) => lines.push(line));
   expect(equal, lines.join('\n')).toBe(true);
-  expect(lines.filter((line) => line.startsWith('  kill ')).length).toBeGreaterThanOrEqual(4);
+  const kills = lines.filter((line) => line.startsWith('  kill '));
+  expect(kills.length).toBeGreaterThanOrEqual(4);
+  // Each came in the midst of the work: after the resumption rows had been read.
+  for (const kill of kills) expect(kill).toMatch(/ [1-9][\d,]* rows into the run;/);
 }, 120_000);
 
 test('the engine ends when its parent is killed', async () => {

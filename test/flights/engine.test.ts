@@ -49,7 +49,6 @@ function expectAccount(account: RowAccount, expected: ExpectedAccount, windows: 
     lateForAll: BigInt(account.lateForAll),
     lateForSome: BigInt(account.lateForSome),
     inNoWindow: BigInt(account.inNoWindow),
-    lateAfterClose: account.lateAfterClose,
     nullTime: BigInt(account.dropped.nullTime ?? 0),
     updates: BigInt(account.updates),
   }).toEqual({
@@ -58,7 +57,6 @@ function expectAccount(account: RowAccount, expected: ExpectedAccount, windows: 
     lateForAll: expected.lateForAll,
     lateForSome: expected.lateForSome,
     inNoWindow: expected.inNoWindow,
-    lateAfterClose: 0,
     nullTime: expected.nullTime,
     updates: expected.updates,
   });

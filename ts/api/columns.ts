@@ -80,31 +80,31 @@ export function checkedObject(result: unknown): Record<string, unknown> {
   });
 }
 
-/** Throws `HR_UNKNOWN_COLUMN` for a column of another stream. */
+/** Throws `HR_UNKNOWN_COLUMN` for a column of another stream. Without recursion, because chains may be long. */
 export function checkColumnsOf(expr: Expr, columns: readonly ColumnInfo[]): void {
+  const stack: Expr[] = [expr];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    if (next.kind === 'column') checkNames([next.name], columns);
+    else stack.push(...partsOf(next));
+  }
+}
+
+/** What an expression is made of. */
+function partsOf(expr: Expr): Expr[] {
   switch (expr.kind) {
-    case 'column':
-      checkNames([expr.name], columns);
-      break;
     case 'unary':
     case 'cast':
-      checkColumnsOf(expr.arg, columns);
-      break;
+      return [expr.arg];
     case 'binary':
-      checkColumnsOf(expr.left, columns);
-      checkColumnsOf(expr.right, columns);
-      break;
-    case 'case':
-      for (const branch of expr.branches) {
-        checkColumnsOf(branch.when, columns);
-        checkColumnsOf(branch.then, columns);
-      }
-      if (expr.otherwise !== null) checkColumnsOf(expr.otherwise, columns);
-      break;
+      return [expr.right, expr.left];
+    case 'case': {
+      const branches = expr.branches.flatMap(({ when, then }) => [when, then]);
+      return expr.otherwise === null ? branches : [...branches, expr.otherwise];
+    }
     case 'call':
-      for (const arg of expr.args) checkColumnsOf(arg, columns);
-      break;
+      return expr.args;
     default:
+      return [];
   }
 }
 

@@ -30,11 +30,17 @@ export interface Expr<Kind extends string, Value, N extends null, Input = Value>
   isNull(): Bool;
   /** Whether the value is not null. */
   isNotNull(): Bool;
-  /** Converts to another type; a value that cannot be converted fails the job with `HR_CAST_FAILED`. */
-  cast<E extends AnyExpr>(to: Type<E>): WithNull<E, N>;
-  /** Converts to another type; a value that cannot be converted becomes null. */
-  tryCast<E extends AnyExpr>(to: Type<E>): E['~nullable'];
 }
+
+/** Conversion to those types that a type converts to; `Target` includes the type itself. */
+export interface Castable<Target extends AnyExpr, N extends null> {
+  /** Converts to another type; a value that cannot be converted fails the job with `HR_CAST_FAILED`. */
+  cast<E extends Target>(to: Type<E>): WithNull<E, N>;
+  /** Converts to another type; a value that cannot be converted becomes null. */
+  tryCast<E extends Target>(to: Type<E>): E['~nullable'];
+}
+
+type AnyNumber = I32<null> | I64<null> | F32<null> | F64<null>;
 
 /** Any expression. */
 export interface AnyExpr extends Expr<string, unknown, null> {
@@ -99,6 +105,7 @@ export type BoolOperand = Bool<null> | boolean;
 /** A boolean. */
 export interface Bool<N extends null = never>
   extends Expr<'bool', boolean, N>,
+    Castable<Bool<null> | AnyNumber | Utf8<null>, N>,
     Ordered<BoolOperand, 'a boolean is compared with booleans only', N> {
   readonly '~required': Bool;
   readonly '~nullable': Bool<null>;
@@ -157,6 +164,7 @@ type NumberText =
 
 interface NumberExpr<K extends NumberKind, Value, N extends null, Input = Value>
   extends Expr<K, Value, N, Input>,
+    Castable<Bool<null> | AnyNumber | Utf8<null>, N>,
     Ordered<NumberOperand, NumberText, N> {
   /** The sum; an integer that leaves its range fails the job with `HR_OVERFLOW`. */
   plus<O>(other: Checked<O, NumberOperand, NumberText>): Arithmetic<K, N, O>;
@@ -217,6 +225,7 @@ type Position = I32<null> | I64<null> | number;
 /** Text in UTF-8; `string` in JavaScript. */
 export interface Utf8<N extends null = never>
   extends Expr<'utf8', string, N>,
+    Castable<Bool<null> | AnyNumber | Utf8<null> | CalendarDay<null> | Timestamp<null> | Binary<null>, N>,
     Ordered<TextOperand, 'a text is compared with texts only', N> {
   readonly '~required': Utf8;
   readonly '~nullable': Utf8<null>;
@@ -250,7 +259,9 @@ export interface Utf8<N extends null = never>
 }
 
 /** Bytes; `Uint8Array` in JavaScript. */
-export interface Binary<N extends null = never> extends Expr<'binary', Uint8Array, N> {
+export interface Binary<N extends null = never>
+  extends Expr<'binary', Uint8Array, N>,
+    Castable<Binary<null> | Utf8<null>, N> {
   readonly '~required': Binary;
   readonly '~nullable': Binary<null>;
 }
@@ -258,11 +269,12 @@ export interface Binary<N extends null = never> extends Expr<'binary', Uint8Arra
 /** A list; an array in JavaScript, whose items may be null. */
 export interface List<Item extends AnyExpr, N extends null = never>
   extends Expr<
-    'list',
-    (Item['~required']['~value'] | null)[],
-    N,
-    readonly (Item['~required']['~input'] | null)[]
-  > {
+      'list',
+      (Item['~required']['~value'] | null)[],
+      N,
+      readonly (Item['~required']['~input'] | null)[]
+    >,
+    Castable<List<Item, null>, N> {
   readonly '~required': List<Item>;
   readonly '~nullable': List<Item, null>;
 }
@@ -270,11 +282,12 @@ export interface List<Item extends AnyExpr, N extends null = never>
 /** A record of named values; an object in JavaScript. */
 export interface Struct<Members extends Record<string, AnyExpr>, N extends null = never>
   extends Expr<
-    'struct',
-    { [C in keyof Members]: Members[C]['~value'] },
-    N,
-    { readonly [C in keyof Members]: Members[C]['~input'] }
-  > {
+      'struct',
+      { [C in keyof Members]: Members[C]['~value'] },
+      N,
+      { readonly [C in keyof Members]: Members[C]['~input'] }
+    >,
+    Castable<Struct<Members, null>, N> {
   readonly '~required': Struct<Members>;
   readonly '~nullable': Struct<Members, null>;
 }

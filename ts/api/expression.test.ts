@@ -151,9 +151,19 @@ describe('methods become nodes', () => {
     expect(nodeOf(f.i64.isIn())).toEqual({ kind: 'literal', literal: { type: 'bool', value: false } });
   });
 
+  test('a constant beyond the range of f32 does not stand beside one', () => {
+    expect(right(f.f32.plus(0.1))).toEqual({ type: 'f64', value: '0.1' });
+    expect(() => f.f32.plus(1e300)).toThrow(/HR_TYPE_MISMATCH: 1e\+300 is beyond the range of f32/);
+    expect(right(f.f32.lt(Number.POSITIVE_INFINITY))).toEqual({ type: 'f64', value: 'inf' });
+  });
+
   test('constants of a declared type', () => {
-    expect(nodeOf(lit(1))).toEqual({ kind: 'literal', literal: { type: 'f64', value: '1' } });
-    expect(nodeOf(lit(1, t.i32()))).toEqual({ kind: 'literal', literal: { type: 'i32', value: 1 } });
+    // Behind a cast, because a bare number would adapt to what it stands beside.
+    const typed = (literal: object, to: object) => {
+      return { kind: 'cast', arg: { kind: 'literal', literal }, to, safe: false };
+    };
+    expect(nodeOf(lit(1))).toEqual(typed({ type: 'f64', value: '1' }, { type: 'f64' }));
+    expect(nodeOf(lit(1, t.i32()))).toEqual(typed({ type: 'i32', value: 1 }, { type: 'i32' }));
     expect(nodeOf(lit(null, t.utf8().nullable()))).toEqual({
       kind: 'cast',
       arg: { kind: 'literal', literal: { type: 'null' } },

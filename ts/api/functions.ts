@@ -2,6 +2,7 @@
 import type { DataType, Expr, WhenThen } from '../plan/generated.ts';
 import type {
   AnyExpr,
+  Binary,
   Bool,
   BoolOperand,
   Checked,
@@ -9,13 +10,14 @@ import type {
   I64,
   NullOf,
   Plain,
+  Scalar,
   TextOperand,
   Timestamp,
   Utf8,
   WithNull,
 } from './expr-types.ts';
 import { call, Expression, operand, typed } from './expression.ts';
-import { floatLiteral, literalOf } from './literal.ts';
+import { literalOf } from './literal.ts';
 import type { Type } from './types.ts';
 
 /** The expression type of a constant: number is f64, bigint i64, `Date` a timestamp. */
@@ -31,20 +33,29 @@ export type LiteralOf<V> = V extends boolean
           ? Timestamp
           : never;
 
-/** A constant: a `number` is an f64, a `bigint` an i64, a `Date` a timestamp. With a type, any value it can carry. */
+/**
+ * A constant of a type of its own: a `number` is an f64, a `bigint` an i64, a `Date` a timestamp. With a type, any value
+ * it can carry; of bytes, lists and structs only null is a constant.
+ *
+ * A bare constant takes the type of what it stands beside, so `f.ratio.plus(0.5)` of an f32 is an f32; with `lit(0.5)`
+ * it is an f64.
+ */
 export function lit<V extends boolean | number | bigint | string | Date>(value: V): LiteralOf<V>;
-export function lit<E extends AnyExpr>(value: E['~input'] | null, type: Type<E>): E;
+export function lit<E extends Exclude<Scalar, Binary<null>>>(value: E['~input'] | null, type: Type<E>): E;
+export function lit<E extends AnyExpr>(value: null, type: Type<E>): E;
 export function lit(value: unknown, type?: Type<AnyExpr>): unknown {
-  if (type === undefined) {
-    return typeof value === 'number'
-      ? new Expression({ kind: 'literal', literal: floatLiteral(value) }, { type: 'f64' })
-      : operand(value, undefined);
-  }
-  const literal = literalOf(value, type.data);
+  const asked = type?.data ?? (typeof value === 'number' ? F64_TYPE : undefined);
+  const literal = literalOf(value, asked);
   const node: Expr = { kind: 'literal', literal };
-  const exact = literal.type === type.data.type;
-  return new Expression(exact ? node : { kind: 'cast', arg: node, to: type.data, safe: false }, type.data);
+  const to = asked ?? (literal.type === 'null' ? undefined : { type: literal.type });
+  if (to === undefined) return new Expression(node, undefined);
+  // The compiler lets a bare number adapt; a conversion, be it to the type that it has, says that this one must not.
+  const keeps = literal.type === to.type && !NUMBERS.has(to.type);
+  return new Expression(keeps ? node : { kind: 'cast', arg: node, to, safe: false }, to);
 }
+
+const F64_TYPE: DataType = { type: 'f64' };
+const NUMBERS: ReadonlySet<string> = new Set(['i32', 'i64', 'f32', 'f64']);
 
 type MatchText = 'all branches have one type; convert the others with cast()';
 

@@ -46,6 +46,10 @@ function numberLiteral(value: number, beside: DataType | undefined): Literal {
   const whole = Number.isSafeInteger(value) && !Object.is(value, -0);
   switch (beside?.type) {
     case 'f32':
+      if (Number.isFinite(Math.fround(value)) || !Number.isFinite(value)) return floatLiteral(value);
+      throw new HeadraceError('HR_TYPE_MISMATCH', `${value} is beyond the range of f32.`, {
+        hint: 'Use lit() for an f64.',
+      });
     case 'f64':
       return floatLiteral(value);
     case 'i32':

@@ -4,7 +4,7 @@
  */
 import { avg, count, first, max, min, quantile, stddev, sum, topK } from './aggregates.ts';
 import { hours, minutes } from './duration.ts';
-import type { Bool, Duration, EventTime, F32, F64, I32, I64, Timestamp, Utf8 } from './expr-types.ts';
+import type { Bool, Duration, EventTime, F32, F64, I32, I64, List, Timestamp, Utf8 } from './expr-types.ts';
 import { coalesce, concat, lit, when } from './functions.ts';
 import type { RowKind } from './output.ts';
 import type { InputRowOf, RowOf } from './schema.ts';
@@ -108,6 +108,9 @@ flights.select((f) => {
     u: f.delay.gt(15).and(f.origin.eq('ORD')),
     v: f.delay.isNotDistinctFrom(null),
     w: f.date.year(),
+    x: f.origin.cast(t.timestamp()),
+    y: lit(null, t.list(t.i64()).nullable()),
+    z: f.speed.plus(lit(0.5)),
   };
   same<
     typeof sums,
@@ -135,6 +138,9 @@ flights.select((f) => {
       u: Bool<null>;
       v: Bool;
       w: I64;
+      x: Timestamp;
+      y: List<I64, null>;
+      z: F64;
     }
   >();
   return sums;
@@ -161,6 +167,14 @@ flights.filter((f) => f.delay);
 flights.select((f) => ({ x: when(f.canceled).then('yes').otherwise(0) }));
 // @ts-expect-error all branches have one type
 flights.select((f) => ({ x: coalesce(f.delay, 'none') }));
+// @ts-expect-error is not assignable to parameter of type 'Type<
+flights.select((f) => ({ x: f.date.cast(t.i64()) }));
+// @ts-expect-error is not assignable to parameter of type 'Type<
+flights.select((f) => ({ x: f.distance.tryCast(t.list(t.i64())) }));
+// @ts-expect-error No overload matches this call
+lit(new Uint8Array(1), t.binary());
+// @ts-expect-error No overload matches this call
+lit([1n], t.list(t.i64()));
 
 // Operators on columns.
 same<RowOf<ReturnType<typeof dropped>>, { origin: string; n: bigint | null }>();

@@ -1,5 +1,5 @@
 /** The types of expressions over time: instants, spans of time and calendar days. See `expr-types.ts` for the others. */
-import type { Checked, Expr, I32, I64, NullOf, Ordered } from './expr-types.ts';
+import type { Castable, Checked, Expr, I32, I64, NullOf, Ordered, Utf8 } from './expr-types.ts';
 
 /** What a timestamp may be compared with; a `bigint` is microseconds since the epoch. */
 export type TimestampOperand = Timestamp<null> | CalendarDay<null> | bigint | globalThis.Date;
@@ -26,6 +26,7 @@ interface DateParts<N extends null> {
 /** An instant, microseconds since the epoch in UTC; `bigint` in JavaScript. */
 export interface Timestamp<N extends null = never>
   extends Expr<'timestamp', bigint, N, bigint | globalThis.Date>,
+    Castable<Timestamp<null> | CalendarDay<null> | Utf8<null>, N>,
     DateParts<N>,
     Ordered<TimestampOperand, 'a timestamp is compared with timestamps, such as at("2001-01-01T08:00")', N> {
   readonly '~required': Timestamp;
@@ -62,6 +63,7 @@ export interface EventTime<N extends null = never> extends Timestamp<N> {
 /** A span of time in microseconds; `bigint` in JavaScript. */
 export interface Duration<N extends null = never>
   extends Expr<'duration', bigint, N>,
+    Castable<Duration<null> | Utf8<null>, N>,
     Ordered<DurationOperand, 'a duration is compared with durations, such as minutes(5)', N> {
   readonly '~required': Duration;
   readonly '~nullable': Duration<null>;
@@ -91,6 +93,7 @@ export type CalendarDayOperand = CalendarDay<null> | Timestamp<null> | number;
 /** A day, counted from 1970-01-01; `number` in JavaScript. */
 export interface CalendarDay<N extends null = never>
   extends Expr<'date', number, N, number | globalThis.Date>,
+    Castable<CalendarDay<null> | Timestamp<null> | Utf8<null>, N>,
     DateParts<N>,
     Ordered<CalendarDayOperand, 'a date is compared with dates, or with days since 1970-01-01', N> {
   readonly '~required': CalendarDay;

@@ -21,7 +21,7 @@ export class Progress {
 
   constructor(job: Job, target: ProgressTarget) {
     this.#target = target;
-    this.#before = { rows: 0, atMs: performance.now() };
+    this.#before = { rows: job.restored.rowsIn, atMs: performance.now() };
     this.#timer = setInterval(() => this.#show(job.metrics()), target.isTTY ? TTY_MS : PLAIN_MS);
     // The job keeps the process alive, not the line about it.
     this.#timer.unref();

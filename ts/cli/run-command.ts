@@ -26,7 +26,7 @@ export async function runCommand(file: string, flags: RunFlags): Promise<void> {
   try {
     const result = await job.done;
     progress?.stop();
-    process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${summary(result)}\n`);
+    process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${summary(result, job)}\n`);
   } finally {
     progress?.stop();
     forget();
@@ -62,12 +62,14 @@ function stopOnSignals(job: Job, durable: boolean, say: (text: string) => void):
   };
 }
 
-function summary({ outcome, metrics, durationMs }: JobResult): string {
+function summary({ outcome, metrics, durationMs }: JobResult, { restored }: Job): string {
   const seconds = durationMs / 1000;
-  const speed = formatCount(Math.round(metrics.rowsIn / Math.max(seconds, 0.001)));
+  const read = metrics.rowsIn - restored.rowsIn;
+  const speed = formatCount(Math.round(read / Math.max(seconds, 0.001)));
+  const together = restored.from === 'checkpoint' ? ', with those of earlier runs' : '';
   const lines = [
     `${outcome === 'finished' ? 'Finished' : 'Stopped'} after ${seconds.toFixed(1)} s (${speed} rows/s).`,
-    `rows in   ${formatCount(metrics.rowsIn)}`,
+    `rows in   ${formatCount(metrics.rowsIn)}${together}`,
     `rows out  ${formatCount(metrics.rowsOut)}`,
   ];
   if (metrics.rowsLate > 0) lines.push(`late      ${formatCount(metrics.rowsLate)}`);

@@ -1,6 +1,7 @@
 /** The words of the checkpoint coordinator: its state, the events it takes and the effects it asks for. */
 import type { Ack, Committable, SourcePosition, StateFile } from '../binding.ts';
 import type { HeadraceError } from '../errors.ts';
+import type { OperatorCounts } from './counts.ts';
 
 /** What a barrier means to the subtasks: `stop` and `final` end the job behind it. */
 export type BarrierKind = 'periodic' | 'stop' | 'final';
@@ -21,6 +22,8 @@ export interface CoordinatorConfig {
   readonly failuresMax: number;
   /** How many completed checkpoints stay in the store, at least 1. */
   readonly kept: number;
+  /** The uids of file sinks whose result has rows of earlier runs. */
+  readonly written: ReadonlySet<string>;
   /** The number of the first checkpoint; after a restore, one more than the restored one. */
   readonly first: number;
 }
@@ -31,7 +34,11 @@ export interface CheckpointContent {
   readonly kind: BarrierKind;
   readonly files: readonly StateFile[];
   readonly committables: readonly Committable[];
+  /** Files without rows of sinks that have rows elsewhere: no part of the result. */
+  readonly discarded: readonly Committable[];
   readonly positions: readonly SourcePosition[];
+  /** What this run had counted at the barrier. */
+  readonly counts: readonly OperatorCounts[];
 }
 
 export type CoordinatorEvent =
@@ -59,7 +66,11 @@ export type StoreEffect =
   /** Answered by `manifestWritten`. */
   | { readonly effect: 'writeManifest'; readonly content: CheckpointContent }
   /** Answered by `committed`. */
-  | { readonly effect: 'commit'; readonly committables: readonly Committable[] }
+  | {
+      readonly effect: 'commit';
+      readonly committables: readonly Committable[];
+      readonly discarded: readonly Committable[];
+    }
   /** Answered by `marked`. */
   | { readonly effect: 'mark'; readonly sequence: number }
   /** Removes what lies below manifest `keep`; only its failure is answered. */

@@ -25,12 +25,14 @@ const CONFIG: CoordinatorConfig = {
   timeoutMs: 1000,
   failuresMax: 0,
   kept: 2,
+  written: new Set(),
   first: 1,
 };
 
 function committable(subtask: number, checkpoint: number): Committable {
   const final = `part-run-${checkpoint}-${subtask}.parquet`;
-  return { uid: 'sink', subtask, folder: 'out', pending: `${final}.pending`, final, bytes: 1, checksum: '' };
+  const pending = `${final}.pending`;
+  return { uid: 'sink', subtask, folder: 'out', pending, final, rows: 1, bytes: 1, checksum: '' };
 }
 
 function ack(checkpoint: number, subtask: number, committables = [committable(subtask, checkpoint)]): Ack {
@@ -42,6 +44,7 @@ function ack(checkpoint: number, subtask: number, committables = [committable(su
     files: [file],
     committables,
     positions: [],
+    operators: [{ uid: 'op', name: 'op', subtask, counters: { rowsOut: 10 * checkpoint, watermark: '5' } }],
     frozenMicros: subtask,
   };
 }
@@ -81,6 +84,7 @@ describe('a checkpoint', () => {
     const [write] = driver.acks(1);
     const content = (write as { content: CheckpointContent }).content;
     expect(content.committables.map(({ subtask }) => subtask)).toEqual([0, 1, 2]);
+    expect(content.counts).toEqual([{ uid: 'op', counters: { rowsOut: 30 } }]);
     expect(kinds(driver.send({ event: 'manifestWritten', sequence: 7 }))).toEqual(['commit']);
     expect(driver.send({ event: 'committed' })).toEqual([{ effect: 'mark', sequence: 7 }]);
     driver.nowMs = 130;
@@ -93,6 +97,22 @@ describe('a checkpoint', () => {
     });
     // The interval counts from trigger to trigger.
     expect(wakeAtMs(driver.state)).toBe(200);
+  });
+
+  it('commits a file without rows only if the sink has had none, on any subtask, in any run', () => {
+    const empty = { ...committable(0, 1), rows: 0 };
+    const finish = (config: Partial<CoordinatorConfig>, rowsOut: number) => {
+      const driver = new Driver({ durable: false, ...config });
+      const operators = [{ uid: 'sink', name: 'sink', subtask: 1, counters: { rowsOut } }];
+      driver.send({ event: 'exhausted', subtask: 0 }, ack(1, 0, [empty]), { ...ack(1, 1, []), operators });
+      return driver.send(ack(1, 2, []));
+    };
+    const kept = { effect: 'commit', committables: [empty], discarded: [] };
+    const discarded = { effect: 'commit', committables: [], discarded: [empty] };
+    expect(finish({}, 0)).toEqual([kept]);
+    expect(finish({}, 7)).toEqual([discarded]);
+    expect(finish({ written: new Set(['sink']) }, 0)).toEqual([discarded]);
+    expect(finish({ written: new Set(['another']) }, 0)).toEqual([kept]);
   });
 
   it('is followed at once by one that fell due meanwhile', () => {
@@ -192,7 +212,7 @@ describe('a failing checkpoint', () => {
     expect(kinds(effects)).toEqual(['cancel', 'fail']);
     const { error } = effects[1] as { error: HeadraceError };
     expect(error.code).toBe('HR_CHECKPOINT_FAILED');
-    expect(error.message).toMatch(/Subtask 2 .* checkpoint 1: No space left on device/);
+    expect(error.message).toMatch(/Checkpoint 1 .* subtask 2: No space left on device/);
     expect(error.hint).toMatch(/last completed checkpoint/);
   });
 

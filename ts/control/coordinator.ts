@@ -16,6 +16,7 @@ import type {
   CoordinatorState,
   InFlight,
 } from './coordinator-state.ts';
+import { countsOf, sumCounts, totalOf } from './counts.ts';
 
 /** The state after an event and what is to be done about it, in this order. */
 export interface Step {
@@ -119,7 +120,7 @@ function onDeclined(
 ): Step {
   const { inFlight, counts } = state;
   if (inFlight === null || inFlight.checkpoint !== event.checkpoint) return { state, effects: [] };
-  const what = `Subtask ${event.subtask} could not write its part of checkpoint ${event.checkpoint}`;
+  const what = `Checkpoint ${event.checkpoint} has failed in subtask ${event.subtask}`;
   const failed = { ...state, inFlight: null, counts: { ...counts, failed: counts.failed + 1 } };
   return goDown(failed, checkpointFailed(what, event.error), [{ effect: 'cancel' }]);
 }
@@ -128,12 +129,12 @@ function onDeclined(
 function settle(state: CoordinatorState, nowMs: number): Step {
   const { inFlight, config } = state;
   if (inFlight === null || inFlight.acks.size < config.subtasks) return { state, effects: [] };
-  const content = contentOf(inFlight, state.carried);
+  const content = contentOf(state, inFlight);
   if (inFlight.stage === 'abandoned') {
     // Only now may the next barrier start: committables of a late answer would otherwise belong to no checkpoint.
     return advance({ ...state, inFlight: null, carried: content.committables }, nowMs);
   }
-  if (!config.durable) return commit({ ...state, carried: [] }, inFlight, content.committables, nowMs);
+  if (!config.durable) return commit({ ...state, carried: [] }, inFlight, content, nowMs);
   return {
     state: { ...state, inFlight: { ...inFlight, stage: 'writing' } },
     effects: [{ effect: 'writeManifest', content }],
@@ -141,34 +142,41 @@ function settle(state: CoordinatorState, nowMs: number): Step {
 }
 
 /** Gathers the answers in the order of the subtasks, so that the manifest does not depend on who was first. */
-function contentOf(inFlight: InFlight, carried: readonly Committable[]): CheckpointContent {
+function contentOf({ config, carried }: CoordinatorState, inFlight: InFlight): CheckpointContent {
   const acks = [...inFlight.acks.values()].sort((a, b) => a.subtask - b.subtask);
+  const counts = sumCounts(acks.flatMap((ack) => ack.operators));
+  const hasRows = (uid: string) => config.written.has(uid) || totalOf(countsOf(counts, uid), 'rowsOut') > 0;
+  const offered = [...carried, ...acks.flatMap((ack) => ack.committables)];
+  // A result without any rows is one empty file, for its columns; beside rows it would only be in the way.
+  const isWanted = ({ rows, uid }: Committable) => rows > 0 || !hasRows(uid);
   return {
     checkpoint: inFlight.checkpoint,
     kind: inFlight.kind,
     files: acks.flatMap((ack) => ack.files),
-    committables: [...carried, ...acks.flatMap((ack) => ack.committables)],
+    committables: offered.filter(isWanted),
+    discarded: offered.filter((committable) => !isWanted(committable)),
     positions: acks.flatMap((ack) => ack.positions),
+    counts,
   };
 }
 
 function onManifestWritten(state: CoordinatorState, sequence: number, nowMs: number): Step {
   const { inFlight } = state;
   if (inFlight?.stage !== 'writing') return { state, effects: [] };
-  const { committables } = contentOf(inFlight, state.carried);
-  return commit({ ...state, carried: [] }, { ...inFlight, sequence }, committables, nowMs);
+  const content = contentOf(state, inFlight);
+  return commit({ ...state, carried: [] }, { ...inFlight, sequence }, content, nowMs);
 }
 
 function commit(
   state: CoordinatorState,
   inFlight: InFlight,
-  committables: readonly Committable[],
+  { committables, discarded }: CheckpointContent,
   nowMs: number,
 ): Step {
   const next: CoordinatorState = { ...state, inFlight: { ...inFlight, stage: 'committing' } };
-  return committables.length === 0
+  return committables.length + discarded.length === 0
     ? onCommitted(next, nowMs)
-    : { state: next, effects: [{ effect: 'commit', committables }] };
+    : { state: next, effects: [{ effect: 'commit', committables, discarded }] };
 }
 
 function onCommitted(state: CoordinatorState, nowMs: number): Step {
@@ -304,7 +312,7 @@ function conclude(state: CoordinatorState): Step {
 function checkpointFailed(what: string, error: unknown): HeadraceError {
   const cause = fromNative(error);
   return new HeadraceError('HR_CHECKPOINT_FAILED', `${what}: ${cause.summary}`, {
-    hint: 'Start the job again once the cause is gone; it goes on from its last completed checkpoint.',
+    hint: `${cause.hint ?? 'Remove the cause and run again.'} The job goes on from its last completed checkpoint.`,
     place: cause.place,
     cause,
   });

@@ -16,6 +16,7 @@ import type {
   Outcome,
   StoreEffect,
 } from './coordinator-state.ts';
+import { type OperatorCounts, sumCounts } from './counts.ts';
 import type { HostExecutor } from './host.ts';
 import { extend, type Lineage } from './lineage.ts';
 import { type CheckpointManifest, fingerprint, MANIFEST_VERSION } from './manifest.ts';
@@ -53,7 +54,7 @@ export interface Job {
 
 /** What a running job is made of. */
 export interface JobParts {
-  readonly native: Pick<Native, 'commit'>;
+  readonly native: Pick<Native, 'commit' | 'discard'>;
   readonly binding: BindingJob;
   readonly executor: HostExecutor;
   /** Null for a job without checkpoints. */
@@ -83,6 +84,8 @@ export class RunningJob implements Job {
   readonly #reject: (error: HeadraceError) => void;
   #state: CoordinatorState;
   #lineage: Lineage;
+  /** What earlier runs had counted at the checkpoint that this one went on from. */
+  readonly #before: readonly OperatorCounts[];
   /** Store effects, one after the other. */
   #work: Promise<void> = Promise.resolve();
   /** Also what keeps the process alive while the job runs. */
@@ -98,6 +101,7 @@ export class RunningJob implements Job {
     this.#startedMs = parts.now();
     this.#state = initialState(parts.coordinator, this.#startedMs);
     this.#lineage = parts.manifest?.lineage ?? [];
+    this.#before = parts.manifest?.counts ?? [];
     let settle: [(result: JobResult) => void, (error: HeadraceError) => void] = [() => {}, () => {}];
     this.done = new Promise((resolve, reject) => {
       settle = [resolve, reject];
@@ -129,7 +133,7 @@ export class RunningJob implements Job {
 
   metrics(): JobMetrics {
     const raw = this.#lastMetrics ?? (JSON.parse(this.#parts.binding.metrics()) as NativeMetrics);
-    return summarise(raw, this.#state.counts, this.#parts.plan);
+    return summarise(raw, this.#before, this.#state.counts, this.#parts.plan);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -204,6 +208,7 @@ export class RunningJob implements Job {
     switch (effect.effect) {
       case 'commit':
         await native.commit(JSON.stringify(effect.committables));
+        if (effect.discarded.length > 0) await native.discard(JSON.stringify(effect.discarded));
         return { event: 'committed' };
       case 'writeManifest':
         return {
@@ -219,7 +224,7 @@ export class RunningJob implements Job {
     }
   }
 
-  #manifest({ checkpoint, kind, files, committables, positions }: CheckpointContent): string {
+  #manifest({ checkpoint, kind, files, committables, positions, counts }: CheckpointContent): string {
     const { plan, run, options } = this.#parts;
     this.#lineage = extend(this.#lineage, run, checkpoint);
     const manifest: CheckpointManifest = {
@@ -234,6 +239,7 @@ export class RunningJob implements Job {
       files,
       committables,
       positions,
+      counts: sumCounts([...this.#before, ...counts]),
       lineage: this.#lineage,
       plan,
       options,

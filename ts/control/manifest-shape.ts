@@ -15,6 +15,11 @@ function record(members: Readonly<Record<string, Check>>): Check {
   };
 }
 
+/** An object all of whose members are of one kind. */
+function valuesOf(check: Check): Check {
+  return (value) => typeof value === 'object' && value !== null && Object.values(value).every(check);
+}
+
 function list(item: Check): Check {
   return (value) => Array.isArray(value) && value.every(item);
 }
@@ -28,8 +33,9 @@ const members: Readonly<Record<string, Check>> = {
   run: isText,
   parallelism: isCount,
   files: list(record({ ...stored, part: isText, file: isText })),
-  committables: list(record({ ...stored, folder: isText, pending: isText, final: isText })),
+  committables: list(record({ ...stored, folder: isText, pending: isText, final: isText, rows: isCount })),
   positions: list(record({ uid: isText, subtask: isCount, position: isAnything })),
+  counts: list(record({ uid: isText, counters: valuesOf(isCount) })),
   lineage: list(record({ run: isText, through: isCount })),
   plan: record({
     nodes: list(record({ uid: isText, name: isText, op: record({}), inputs: list(record({})) })),

@@ -16,7 +16,7 @@ const watermark: Node = {
   name: 'watermark(3h)',
   at: 'a.ts:2',
   inputs: [{ node: 0, port: 0 }],
-  op: { op: 'watermark', column: 'date', lag: 3, idle: null, maxAhead: null },
+  op: { op: 'watermark', column: 'date', lag: 10_800_000_000, idle: null, maxAhead: null },
 };
 const map: Node = {
   uid: 'map',
@@ -59,12 +59,14 @@ describe('a checkpoint', () => {
     expect(mismatch(plan, { version: 1, nodes: [first, source, last] })).toBeUndefined();
   });
 
-  it('does not fit another option, and says which', () => {
-    const lag = { ...watermark, op: { ...watermark.op, lag: 4 } as Node['op'] };
+  it('does not fit another option, and says which, in the words of the user', () => {
+    const options = { lag: 600_000_000, idle: 1_500_000 };
+    const lag = { ...watermark, op: { ...watermark.op, ...options } as Node['op'] };
     const error = mismatch(plan, { version: 1, nodes: [source, lag, map] });
     expect(error?.code).toBe('HR_CHECKPOINT_MISMATCH');
     expect(error?.message).toContain(
-      'Checkpoint 12 was taken by another pipeline: watermark(3h): lag was 3, is now 4.',
+      'Checkpoint 12 was taken by another pipeline: watermark(3h): lag was 3h, is now 10m; ' +
+        'watermark(3h): idle was not set, is now 1s500ms.',
     );
     expect(error?.hint).toContain('fresh');
   });
@@ -93,9 +95,10 @@ describe('a checkpoint', () => {
     const latest = JSON.stringify({
       sequence: 1,
       committed: true,
-      manifest: { kind: 'checkpoint', version: 2 },
+      manifest: { kind: 'checkpoint', version: 1 },
     });
-    expect(() => parseLatest(latest)).toThrow(/HR_CHECKPOINT_VERSION.*version 2.*version 1/);
+    // Version 1 had no counts: going on from it, the account would not add up.
+    expect(() => parseLatest(latest)).toThrow(/HR_CHECKPOINT_VERSION.*version 1.*version 2/);
   });
 });
 

@@ -1,13 +1,15 @@
 /** What a checkpoint's manifest says, and whether it belongs to the pipeline that is about to run. */
 import { createHash } from 'node:crypto';
+import { formatMicros } from '../api/duration.ts';
 import type { Committable, SourcePosition, StateFile } from '../binding.ts';
 import { HeadraceError } from '../errors.ts';
 import type { JobOptions, Node, Plan } from '../plan/generated.ts';
+import type { OperatorCounts } from './counts.ts';
 import type { Lineage } from './lineage.ts';
 import { brokenMember } from './manifest-shape.ts';
 
 /** The version of the manifest format. */
-export const MANIFEST_VERSION = 1;
+export const MANIFEST_VERSION = 2;
 
 /** A completed checkpoint. Its size grows with subtasks and restarts, not with the number of checkpoints. */
 export interface CheckpointManifest {
@@ -28,6 +30,8 @@ export interface CheckpointManifest {
   /** To be committed again by whoever restores it, in case the run died before it had. */
   readonly committables: readonly Committable[];
   readonly positions: readonly SourcePosition[];
+  /** What all runs up to this checkpoint have counted. */
+  readonly counts: readonly OperatorCounts[];
   /** Which committed files belong to the result as of this checkpoint. */
   readonly lineage: Lineage;
   /** The pipeline, to name a difference. */
@@ -118,8 +122,9 @@ function differences(before: Plan, now: Plan): string[] {
     const other = old[uid];
     if (other === undefined) continue;
     for (const key of new Set([...Object.keys(other), ...Object.keys(entry)])) {
-      const [was, is] = [canonical(other[key]), canonical(entry[key])];
-      if (was !== is) found.push(`${nameOf(now, uid)}: ${key} was ${shorten(was)}, is now ${shorten(is)}`);
+      const [was, is] = [other[key], entry[key]];
+      if (canonical(was) === canonical(is)) continue;
+      found.push(`${nameOf(now, uid)}: ${key} was ${asWritten(key, was)}, is now ${asWritten(key, is)}`);
     }
   }
   const more = found.length - DIFFERENCES_MAX;
@@ -152,7 +157,21 @@ function canonical(value: unknown): string {
 
 const VALUE_MAX = 120;
 
-function shorten(text: string | undefined): string {
-  if (text === undefined) return 'absent';
+/** Options of operators that the user writes as spans of time, and the plan holds in µs. */
+const SPANS: ReadonlySet<string> = new Set([
+  'lag',
+  'idle',
+  'maxAhead',
+  'size',
+  'slide',
+  'offset',
+  'lateness',
+]);
+
+/** The value of an operator's option as the user wrote it. */
+function asWritten(key: string, value: unknown): string {
+  if (value === undefined || value === null) return 'not set';
+  if (SPANS.has(key) && typeof value === 'number') return formatMicros(value);
+  const text = canonical(value);
   return text.length > VALUE_MAX ? `${text.slice(0, VALUE_MAX)}…` : text;
 }

@@ -1,13 +1,13 @@
 /** What a job counts: the engine's raw counters, and the totals derived from them. */
+import type { OperatorCounters } from '../binding.ts';
 import type { Plan } from '../plan/generated.ts';
 import type { CheckpointCounts } from './coordinator-state.ts';
+import { type OperatorCounts, totalOf } from './counts.ts';
 
-/** The counters of one subtask of one operator. */
-export interface OperatorMetrics {
-  readonly uid: string;
+/** The counters of one subtask of one operator in this run. */
+export interface OperatorMetrics extends OperatorCounts {
   readonly name: string;
   readonly subtask: number;
-  readonly counters: Readonly<Record<string, number>>;
 }
 
 /** What a channel between two subtasks holds, and the most it ever held. */
@@ -20,11 +20,9 @@ export interface ChannelMetrics {
   readonly bytesMax: number;
 }
 
-/** What the native library reports, as JSON; watermarks are text there, because they need all 64 bits. */
+/** What the native library reports, as JSON. */
 export interface NativeMetrics extends Omit<EngineMetrics, 'operators' | 'watermark'> {
-  readonly operators: readonly (Omit<OperatorMetrics, 'counters'> & {
-    readonly counters: Readonly<Record<string, number | string>>;
-  })[];
+  readonly operators: readonly OperatorCounters[];
 }
 
 /** The engine's own part of the metrics. */
@@ -39,8 +37,13 @@ export interface EngineMetrics {
   readonly watermark: number | null;
 }
 
-/** The metrics of a job; counts are of this run. */
+/**
+ * The metrics of a job. Totals are of all its runs: what an earlier run read after the checkpoint that this one went on
+ * from is read again, and counted once. `operators` and `checkpoints` are of this run.
+ */
 export interface JobMetrics extends EngineMetrics {
+  /** What earlier runs had counted at the checkpoint that this run went on from, by operator; empty without one. */
+  readonly before: readonly OperatorCounts[];
   /** Rows that the sources read. */
   readonly rowsIn: number;
   /** Rows that the sinks took. */
@@ -49,7 +52,10 @@ export interface JobMetrics extends EngineMetrics {
   readonly rowsLate: number;
   /** Rows late for some of their windows, and counted in the others. */
   readonly rowsLateForSome: number;
-  /** Rows that came after their window was closed although they were not late; only these may differ between runs. */
+  /**
+   * Rows of a partition that had been idle, behind the watermark for all of their windows although by themselves not
+   * late; they are counted in `rowsLate` too. Only these may differ between runs.
+   */
   readonly rowsLateAfterClose: number;
   /** Rows between windows, where the slide is larger than the size. */
   readonly rowsInNoWindow: number;
@@ -61,28 +67,35 @@ export interface JobMetrics extends EngineMetrics {
 
 const SINKS: ReadonlySet<string> = new Set(['parquetSink', 'hostSink', 'blackholeSink']);
 
-/** The totals over all operators. A job with several windows counts a row once for each. */
-export function summarise(native: NativeMetrics, checkpoints: CheckpointCounts, plan: Plan): JobMetrics {
+/** The totals over all operators and runs. A job with several windows counts a row once for each. */
+export function summarise(
+  native: NativeMetrics,
+  before: readonly OperatorCounts[],
+  checkpoints: CheckpointCounts,
+  plan: Plan,
+): JobMetrics {
   const sinks = new Set(plan.nodes.flatMap(({ uid, op }) => (SINKS.has(op.op) ? [uid] : [])));
   const operators = native.operators.map(({ counters, ...rest }) => ({
     ...rest,
     counters: numeric(counters),
   }));
-  const total = (name: string) => operators.reduce((sum, { counters }) => sum + (counters[name] ?? 0), 0);
+  const all: readonly OperatorCounts[] = [...operators, ...before];
+  const total = (name: string) => totalOf(all, name);
   return {
     ...native,
     operators,
+    before,
     watermark: watermarkOf(native),
     rowsIn: total('sourceRows'),
     // A consumer in JavaScript heads its own chain, so what came in is what it took.
-    rowsOut: operators
+    rowsOut: all
       .filter(({ uid }) => sinks.has(uid))
       .reduce((sum, { counters }) => sum + (counters.rowsOut ?? counters.headRows ?? 0), 0),
     rowsLate: total('rowsLate'),
     rowsLateForSome: total('rowsLateForSome'),
     rowsLateAfterClose: total('rowsLateAfterClose'),
     rowsInNoWindow: total('rowsInNoWindow'),
-    dropped: droppedOf(operators),
+    dropped: droppedOf(all),
     windowsFired: total('windowsFired'),
     checkpoints,
   };
@@ -106,7 +119,7 @@ function watermarkOf({ operators }: NativeMetrics): number | null {
 const DROPPED = /^dropped(.)(.*)$/;
 
 /** Counters called `droppedNullTime` and the like, by what follows `dropped`. */
-function droppedOf(operators: readonly OperatorMetrics[]): Record<string, number> {
+function droppedOf(operators: readonly OperatorCounts[]): Record<string, number> {
   const dropped: Record<string, number> = {};
   for (const { counters } of operators) {
     for (const [name, count] of Object.entries(counters)) {

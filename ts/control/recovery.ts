@@ -1,6 +1,7 @@
 /** Opening a checkpoint folder: what the last run left is put in order before any source opens. */
 import type { BindingStore, Native } from '../binding.ts';
 import type { Plan } from '../plan/generated.ts';
+import { totalOf } from './counts.ts';
 import { filesOf, type Lineage } from './lineage.ts';
 import {
   type CheckpointManifest,
@@ -19,7 +20,12 @@ export interface Restored {
   readonly checkpoint: number | null;
   /** The parallelism of the run that took it. */
   readonly parallelism: number | null;
+  /** Rows that the sources had read up to the checkpoint gone on from; 0 without one. */
+  readonly rowsIn: number;
 }
+
+/** A run that begins at the beginning. */
+export const NOTHING_RESTORED: Restored = { from: 'nothing', checkpoint: null, parallelism: null, rowsIn: 0 };
 
 /** A checkpoint folder that this run holds. */
 export interface OpenCheckpoints {
@@ -70,9 +76,10 @@ async function readLatest(store: BindingStore): Promise<Latest | null> {
 }
 
 function restoredFrom(latest: Latest | null): Restored {
-  if (latest === null) return { from: 'nothing', checkpoint: null, parallelism: null };
-  const { final, checkpoint, parallelism } = latest.manifest;
-  return { from: final ? 'finished' : 'checkpoint', checkpoint, parallelism };
+  if (latest === null) return NOTHING_RESTORED;
+  const { final, checkpoint, parallelism, counts } = latest.manifest;
+  const rowsIn = final ? 0 : totalOf(counts, 'sourceRows');
+  return { from: final ? 'finished' : 'checkpoint', checkpoint, parallelism, rowsIn };
 }
 
 /**

@@ -17,7 +17,7 @@ import { HostExecutor } from './host.ts';
 import type { HostTable } from './hosts.ts';
 import { type Job, RunningJob } from './job.ts';
 import type { CheckpointManifest } from './manifest.ts';
-import { type OpenCheckpoints, openCheckpoints, withdrawNewer } from './recovery.ts';
+import { NOTHING_RESTORED, type OpenCheckpoints, openCheckpoints, withdrawNewer } from './recovery.ts';
 import { type CheckedOptions, checkOptions, type RunOptions } from './run-options.ts';
 
 /**
@@ -83,7 +83,7 @@ interface Launch {
 
 function launch({ lowered, compiled, options, checked, native, checkpoints, run }: Launch): Job {
   const { plan } = lowered;
-  const restored = checkpoints?.restored ?? { from: 'nothing', checkpoint: null, parallelism: null };
+  const restored = checkpoints?.restored ?? NOTHING_RESTORED;
   const running: Running = { job: undefined };
   const folder = checked.checkpoint?.folder ?? null;
   const binding = new native.BindingJob(
@@ -110,7 +110,7 @@ function launch({ lowered, compiled, options, checked, native, checkpoints, run 
     store: checkpoints?.store ?? null,
     restored,
     manifest,
-    coordinator: coordinatorConfig(compiled, checked, (manifest?.checkpoint ?? 0) + 1),
+    coordinator: coordinatorConfig(compiled, checked, manifest),
     plan,
     options: checked.job,
     run,
@@ -155,8 +155,9 @@ function begin(binding: BindingJob, executor: HostExecutor, manifest: Checkpoint
 function coordinatorConfig(
   compiled: CompiledPlan,
   { checkpoint }: CheckedOptions,
-  first: number,
+  manifest: CheckpointManifest | null,
 ): CoordinatorConfig {
+  const written = manifest?.counts.filter(({ counters }) => (counters.rowsOut ?? 0) > 0) ?? [];
   return {
     subtasks: compiled.totalSubtasks,
     sources: compiled.sourceSubtasks,
@@ -165,7 +166,8 @@ function coordinatorConfig(
     timeoutMs: checkpoint?.timeoutMs ?? Number.POSITIVE_INFINITY,
     failuresMax: checkpoint?.failuresMax ?? 0,
     kept: checkpoint?.kept ?? 1,
-    first,
+    written: new Set(written.map(({ uid }) => uid)),
+    first: (manifest?.checkpoint ?? 0) + 1,
   };
 }
 

@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   "HR_APPEND_ONLY_SINK": "An append-only sink stands behind a stream that updates its results.",
   "HR_NOT_REPLAYABLE": "A source that cannot be replayed was given together with checkpoints.",
   "HR_OPTION_INVALID": "An option has a value outside its range.",
+  "HR_NATIVE_MISSING": "The native library for this platform is missing or cannot be loaded.",
   "HR_NOT_FOUND": "A file or folder that the job needs is not there.",
   "HR_IO": "A file could not be read or written.",
   "HR_DATA_CORRUPT": "A file or buffer does not hold what its format promises.",

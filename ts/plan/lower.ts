@@ -8,13 +8,15 @@ import { HeadraceError } from '../errors.ts';
 import type { CompiledPlan } from './compiled.ts';
 import { type Field, type Input, type Node, type Op, PLAN_VERSION, type Plan } from './generated.ts';
 import type { Lowered } from './lowered.ts';
+import { shallow } from './nesting.ts';
 import { assignUids } from './uid.ts';
 
 /**
  * Lowers the outputs of a job. Numbers follow from the order of the outputs and of each operator's inputs alone, so the
  * same pipeline always becomes the same plan.
  *
- * Throws `HR_PLAN_INVALID` without outputs, and for a uid or an output that stands twice.
+ * Throws `HR_PLAN_INVALID` without outputs, for a uid or an output that stands twice, and for an expression that nests
+ * too deep.
  */
 export function lower(outputs: Output | readonly Output[]): Lowered {
   const list = Array.isArray(outputs) ? (outputs as readonly Output[]) : [outputs as Output];
@@ -32,7 +34,8 @@ export function lower(outputs: Output | readonly Output[]): Lowered {
     } else if (draft.rows !== undefined && op.op === 'tableSource') {
       op = { ...op, table: tables.push(draft.rows) - 1 };
     }
-    return { uid: uids[index] ?? '', name: draft.name, at: draft.at, inputs: draft.inputs.map(inputOf), op };
+    const inputs = draft.inputs.map(inputOf);
+    return shallow({ uid: uids[index] ?? '', name: draft.name, at: draft.at, inputs, op });
   });
   checkFolders(nodes);
   const plan: Plan = { version: PLAN_VERSION, nodes };

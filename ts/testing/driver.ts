@@ -142,7 +142,7 @@ export class TestDriver<R extends object = Row> {
 
   metrics(): JobMetrics {
     const raw = JSON.parse(this.#binding.metrics()) as NativeMetrics;
-    return summarise(raw, NO_CHECKPOINTS, this.#plan);
+    return summarise(raw, [], NO_CHECKPOINTS, this.#plan);
   }
 
   /** Does something and lets the pipeline run until nothing moves or a promise is waited for. */

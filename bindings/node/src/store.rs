@@ -6,7 +6,9 @@ use std::{
 };
 
 use headrace_core::{Error, Result};
-use headrace_store::{Committable, Latest, LocalStore, commit as commit_all, withdraw as withdraw_all};
+use headrace_store::{
+    Committable, Latest, LocalStore, commit as commit_all, discard as discard_all, withdraw as withdraw_all,
+};
 use napi::{
     Env, Task,
     bindgen_prelude::{AsyncTask, ToNapiValue, TypeName},
@@ -31,10 +33,13 @@ pub fn open_store(folder: String) -> AsyncTask<Open> {
 /// Renames pending files to their final names.
 #[napi]
 pub fn commit(committables: String) -> AsyncTask<Work<()>> {
-    Work::new(move || {
-        let committables: Vec<Committable> = parse(&committables)?;
-        commit_all(&committables)
-    })
+    Work::new(move || commit_all(&parse::<Vec<Committable>>(&committables)?))
+}
+
+/// Removes pending files that nobody needs.
+#[napi]
+pub fn discard(committables: String) -> AsyncTask<Work<()>> {
+    Work::new(move || discard_all(&parse::<Vec<Committable>>(&committables)?))
 }
 
 /// Removes files that belong to no committed checkpoint.

@@ -32,6 +32,9 @@ pub trait Sink: Send {
 
 /// What a sink closed at a barrier.
 pub trait Prepared: Send {
+    /// The sink's uid.
+    fn uid(&self) -> &str;
+
     /// Makes it durable, and says how to commit it.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The one error type. A [`Code`] is stable and part of the public contract; messages may change freely.
 
-use std::fmt;
+use std::{fmt, io, path::Path};
 
 use serde::Serialize;
 
@@ -47,6 +47,8 @@ codes! {
     NotReplayable = "HR_NOT_REPLAYABLE",
     /// An option has a value outside its range.
     OptionInvalid = "HR_OPTION_INVALID",
+    /// The native library for this platform is missing or cannot be loaded.
+    NativeMissing = "HR_NATIVE_MISSING",
     /// A file or folder that the job needs is not there.
     NotFound = "HR_NOT_FOUND",
     /// A file could not be read or written.
@@ -123,6 +125,26 @@ impl Error {
     /// A defect of headrace itself, which the user can only report.
     pub fn internal(message: impl Into<String>) -> Self {
         Error::new(Code::Internal, message).hint("This is a defect of headrace; please report it with this message.")
+    }
+
+    /// What the file system refused to do with a path, and what the user can do about it.
+    pub fn io(code: Code, doing: &str, path: &Path, error: &io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        let failure = Error::new(code, format!("could not {doing} '{}': {error}", path.display()));
+        match error.kind() {
+            Kind::StorageFull | Kind::QuotaExceeded => failure.hint("Free some space there and run again."),
+            Kind::PermissionDenied => failure.hint("Check the permissions of the file and its folder."),
+            Kind::ReadOnlyFilesystem => failure.hint("Choose a folder on a file system that is not read-only."),
+            Kind::Unsupported => failure.hint("The folder must be on a file system with hard links and locks."),
+            _ => failure,
+        }
+    }
+
+    /// Says first what came to nothing because of it, such as `the rows could not be written`.
+    #[must_use]
+    pub fn context(mut self, what: &str) -> Self {
+        self.0.message = format!("{what}: {}", self.0.message);
+        self
     }
 
     /// Adds what the user can do about it.

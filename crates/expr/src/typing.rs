@@ -65,10 +65,10 @@ fn common(a: &DataType, b: &DataType) -> Option<DataType> {
 
 /// The type that all operands convert to; `None` when there is none, or when all are untyped nulls.
 ///
-/// Columns and computed values come first, then literals, which adapt: to `f32` a float or integer literal becomes
-/// `f32`, where an `f64` column would have made both `f64`.
+/// Columns and computed values come first, then bare literals, which adapt: to `f32` a float or integer literal becomes
+/// `f32`, where an `f64` column would have made both `f64`. A literal behind a cast has the type that the cast says.
 pub(crate) fn unify(operands: &[&Typed]) -> Option<DataType> {
-    let is_literal = |operand: &&&Typed| matches!(operand.node, Node::Literal(_));
+    let is_literal = |operand: &&&Typed| matches!(operand.expr, Expr::Literal { .. });
     let values = operands.iter().filter(|operand| !is_literal(operand)).filter_map(|value| value.data_type.clone());
     let mut result = None;
     for data_type in values {

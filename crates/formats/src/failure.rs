@@ -1,7 +1,7 @@
 //! How the failures of files and of the crates that decode them become errors of ours.
 
 use std::any::Any;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -9,14 +9,7 @@ use headrace_core::{Code, Error, Result};
 
 /// `HR_IO` naming the file, with what the user can do about it.
 pub(crate) fn io_error(doing: &str, path: &Path, error: &io::Error) -> Error {
-    let message = format!("could not {doing} '{}': {error}", path.display());
-    let failure = Error::new(Code::Io, message);
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => failure.hint("Free some space there and run again."),
-        ErrorKind::PermissionDenied => failure.hint("Check the permissions of the file and its folder."),
-        ErrorKind::ReadOnlyFilesystem => failure.hint("Choose a folder on a file system that is not read-only."),
-        _ => failure,
-    }
+    Error::io(Code::Io, doing, path, error)
 }
 
 /// `HR_DATA_CORRUPT` naming the file.

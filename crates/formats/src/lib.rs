@@ -1,7 +1,6 @@
 //! Parquet, Arrow IPC and the flat [`arena`] that carries a batch across the language border.
 //!
 //! Everything read here is untrusted: a damaged file or a wrong layout is a typed error, never a panic.
-#![allow(clippy::disallowed_methods, reason = "reading and writing files is what this crate is for")]
 
 pub mod arena;
 pub mod carried;

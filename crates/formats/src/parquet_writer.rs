@@ -1,4 +1,5 @@
 //! Writing Parquet files durably, with their checksum.
+#![expect(clippy::disallowed_methods, reason = "it writes files")]
 
 use std::error::Error as StdError;
 use std::fs::File;
@@ -75,8 +76,10 @@ impl ParquetFile {
     /// # Errors
     /// `HR_IO` naming the path.
     pub fn finish(self) -> Result<Written> {
-        let ParquetFile { path, writer, .. } = self;
-        let output = writer.into_inner().map_err(|error| write_error(&path, error))?;
+        let ParquetFile { path, mut writer, .. } = self;
+        // Not `into_inner`, which flushes too but keeps of a full disk only the text.
+        writer.finish().map_err(|error| write_error(&path, error))?;
+        let output = writer.inner();
         let synced = output.file.sync_all().and_then(|()| sync_folder(&path));
         synced.map_err(|error| io_error("write", &path, &error))?;
         Ok(Written { bytes: output.bytes, checksum: format!("{:016x}", output.hash.digest()) })

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     build::{Built, Materials, build},
     compile::{CompiledPlan, compile},
-    event::SourcePosition,
+    event::{SourcePosition, operators_json},
     host::Host,
     restore::{Part, hand_out},
     subtask::{Collected, Step, Supervisor},
@@ -182,17 +182,8 @@ impl Driver {
 
     /// Counters as the TypeScript side reads them.
     pub fn metrics(&self) -> Value {
-        let operators: Vec<Value> = self
-            .built
-            .subtasks
-            .iter()
-            .flat_map(|subtask| subtask.counters().into_iter().map(move |node| (subtask.id, node)))
-            .map(|(subtask, node)| {
-                let counters: serde_json::Map<String, Value> =
-                    node.counters.iter().map(|(name, count)| ((*name).to_owned(), Value::from(*count))).collect();
-                json!({ "uid": node.uid, "name": node.name, "subtask": subtask, "counters": counters })
-            })
-            .collect();
+        let operators: Vec<Value> =
+            self.built.subtasks.iter().flat_map(|subtask| operators_json(subtask.id, &subtask.counters())).collect();
         json!({ "operators": operators, "channels": [], "exportedBytes": self.host.bytes(), "threads": 0 })
     }
 }

@@ -63,6 +63,18 @@ impl Head {
         }
     }
 
+    /// The open calls to the host that may take as long as they like.
+    pub(crate) fn unlimited_calls(&self) -> Vec<u64> {
+        match self {
+            Head::Pull(pull) => pull.open.into_iter().collect(),
+            Head::Calls(calls) if calls.timeout_ms == 0 => {
+                let id = |entry: &Entry| if let Entry::Call { id, .. } = entry { Some(*id) } else { None };
+                calls.queue.iter().filter_map(id).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) fn positions(&self) -> Vec<Position> {
         match self {
             Head::Source(source) => source.positions(),
@@ -168,6 +180,8 @@ impl Calls {
                 self.answered = now;
                 if let Some(Entry::Call { input, .. }) = self.queue.pop_front() {
                     self.open -= 1;
+                    // Counted where the batch leaves the queue, so that a barrier before it does not count it.
+                    self.rows += input.rows() as u64;
                     let reply = answer.map_err(|failure| failure.at(input.origin))?;
                     let output = self.output(reply, input)?;
                     return Ok(output.map_or(Next::Again, |batch| Next::Message(Message::Batch(batch))));
@@ -186,7 +200,6 @@ impl Calls {
             let entry = match message {
                 Message::Batch(input) => {
                     self.open += 1;
-                    self.rows += input.rows() as u64;
                     Entry::Call { id: self.call(&input)?, input, since: now }
                 }
                 other => Entry::Message(other),

@@ -113,6 +113,10 @@ struct Calls {
     waiting: VecDeque<u64>,
     open: BTreeMap<u64, Open>,
     next: u64,
+    /// The call that the host took last.
+    last_taken: Option<u64>,
+    /// Grows with everything that the host does.
+    signs_of_life: u64,
 }
 
 /// The place where calls wait for the host and answers for their subtasks.
@@ -141,7 +145,9 @@ impl Host {
     /// The next call that the host has not taken.
     pub fn take(&self) -> Option<Call> {
         let mut calls = self.lock();
+        calls.signs_of_life += 1;
         let id = calls.waiting.pop_front()?;
+        calls.last_taken = Some(id);
         calls.open.get(&id).map(|open| open.call.clone())
     }
 
@@ -162,6 +168,7 @@ impl Host {
     /// Answers a call. An answer to a call that is gone, because the job has failed meanwhile, is ignored.
     pub fn complete(&self, id: u64, answer: Result<Reply, Failure>) {
         let mut calls = self.lock();
+        calls.signs_of_life += 1;
         let Some(open) = calls.open.get_mut(&id) else { return };
         let failed = answer.is_err();
         open.answer = Some(answer);
@@ -173,6 +180,32 @@ impl Host {
         drop(rows);
         if failed || ready < WAKE_BELOW {
             caller.wake();
+        }
+    }
+
+    /// Notes that the host has shown itself, other than by a call.
+    pub(crate) fn seen(&self) {
+        self.lock().signs_of_life += 1;
+    }
+
+    /// Asks the host to show itself, which it does by looking for events and calls.
+    pub(crate) fn ping(&self) {
+        (self.wake)();
+    }
+
+    /// A number that changes whenever the host does something.
+    pub(crate) fn signs_of_life(&self) -> u64 {
+        self.lock().signs_of_life
+    }
+
+    /// Whether one of these calls is where a host that does nothing any more must be: the last that it took, or any
+    /// that it has taken when that is answered already.
+    pub(crate) fn may_be_in(&self, own: &[u64]) -> bool {
+        let calls = self.lock();
+        let is_taken = |id: &u64| calls.open.contains_key(id) && !calls.waiting.contains(id);
+        match calls.last_taken.filter(is_taken) {
+            Some(last) => own.contains(&last),
+            None => own.iter().any(is_taken),
         }
     }
 

@@ -23,9 +23,11 @@ use crate::{
     build::{Built, Materials, build},
     channel::Probe,
     compile::CompiledPlan,
+    event::operators_json,
     host::Host,
     restore::{Restored, hand_out, read},
     subtask::{Collected, NodeCounters, SharedParker, Step, Subtask, Supervisor},
+    watchdog::{Watchdog, tell_of_endless_loop},
     writer::{Inbox, StatePlace, run as run_writer},
 };
 
@@ -151,7 +153,8 @@ impl Job {
             (0u32..).zip(&built.places).filter(|(_, place)| chains[place.0].is_source).map(|(id, _)| id).collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let (inbox, outbox) = mpsc::channel();
-        let place = StatePlace { folder: self.spec.state_folder.clone(), run: self.spec.run.clone() };
+        let nodes = self.spec.compiled.plan.nodes.clone();
+        let place = StatePlace { folder: self.spec.state_folder.clone(), run: self.spec.run.clone(), nodes };
         let (shared, wake) = (Arc::clone(&self.shared), Arc::clone(&self.wake));
         self.spawn("headrace-writer".to_owned(), move || {
             run_writer(&place, &outbox, &|event| {
@@ -165,6 +168,7 @@ impl Job {
                 wake: Arc::clone(&self.wake),
                 parkers: self.parkers.clone(),
                 inbox: inbox.clone(),
+                host: Arc::clone(&self.host),
                 clock: Arc::clone(&clock),
             };
             self.spawn(format!("headrace-{}", subtask.id), move || worker.run(subtask))?;
@@ -215,6 +219,7 @@ impl Job {
 
     /// The events since the last call.
     pub fn take_events(&self) -> Vec<Event> {
+        self.host.seen();
         std::mem::take(&mut *lock(&self.shared.events))
     }
 
@@ -225,17 +230,8 @@ impl Job {
 
     /// Counters and gauges as the TypeScript side reads them.
     pub fn metrics(&self) -> Value {
-        let mut operators = Vec::new();
-        let counters = lock(&self.shared.counters);
-        let mut subtasks: Vec<_> = counters.iter().collect();
-        subtasks.sort_unstable_by_key(|(subtask, _)| **subtask);
-        for (subtask, nodes) in subtasks {
-            for node in nodes {
-                let counts: serde_json::Map<String, Value> =
-                    node.counters.iter().map(|(name, count)| ((*name).to_owned(), gauge(name, *count))).collect();
-                operators.push(json!({ "uid": node.uid, "name": node.name, "subtask": subtask, "counters": counts }));
-            }
-        }
+        let operators: Vec<Value> =
+            lock(&self.shared.counters).iter().flat_map(|(&subtask, nodes)| operators_json(subtask, nodes)).collect();
         let channels: Vec<Value> = self
             .channels
             .iter()
@@ -253,11 +249,6 @@ impl Job {
     }
 }
 
-// Watermarks travel as text, because JSON numbers are not exact beyond 2^53.
-fn gauge(name: &str, count: u64) -> Value {
-    if name == "watermark" { Value::String((count as i64).to_string()) } else { Value::from(count) }
-}
-
 impl Drop for Job {
     fn drop(&mut self) {
         self.cancel();
@@ -270,6 +261,7 @@ struct Worker {
     wake: Arc<dyn Fn() + Send + Sync>,
     parkers: Vec<SharedParker>,
     inbox: Inbox,
+    host: Arc<Host>,
     clock: Arc<dyn Clock>,
 }
 
@@ -300,6 +292,7 @@ impl Worker {
     fn work(&self, subtask: &mut Subtask) -> Result<bool> {
         let parker = Arc::clone(&self.parkers[subtask.id as usize]);
         let mut publish_at = 0;
+        let mut watchdog = Watchdog::default();
         while !self.shared.cancelled.load(Ordering::Acquire) {
             let now = self.clock.now();
             if now >= publish_at {
@@ -310,6 +303,7 @@ impl Worker {
                 Step::Worked => {}
                 Step::Done => return Ok(true),
                 Step::Blocked(until) => {
+                    watchdog.listen(&self.host, subtask, now);
                     let limit =
                         until.map_or(SLEEP, |until| Duration::from_micros((until - now).max(0) as u64).min(SLEEP));
                     parker.sleep(limit);
@@ -328,7 +322,7 @@ impl Worker {
                 return;
             }
         }
-        eprintln!("{error} The JavaScript thread does not respond: the function seems to be in an endless loop.");
+        tell_of_endless_loop(error);
     }
 
     fn publish(&self, subtask: &Subtask) {

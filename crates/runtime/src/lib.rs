@@ -19,6 +19,7 @@ mod job;
 mod park;
 mod restore;
 mod subtask;
+mod watchdog;
 mod writer;
 
 pub use clock::{Clock, SystemClock};

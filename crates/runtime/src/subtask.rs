@@ -126,6 +126,8 @@ pub(crate) struct Collected {
     pub(crate) parts: Vec<(usize, String, FrozenPart)>,
     pub(crate) prepared: Vec<Box<dyn Prepared>>,
     pub(crate) positions: Vec<SourcePosition>,
+    /// What all nodes had counted when the barrier had passed them.
+    pub(crate) counters: Vec<NodeCounters>,
     pub(crate) frozen_micros: Micros,
 }
 
@@ -209,6 +211,16 @@ impl Subtask {
     /// Names the operator that is at work, or was last, as the place of an error.
     pub(crate) fn place(&self, error: Error) -> Error {
         self.links.get(self.at_work).map_or(error.clone(), |link| link.place(error))
+    }
+
+    /// The open calls to the host that may take as long as they like.
+    pub(crate) fn unlimited_calls(&self) -> Vec<u64> {
+        self.head.unlimited_calls()
+    }
+
+    /// Names the head's operator.
+    pub(crate) fn at_head(&self, error: Error) -> Error {
+        self.links.first().map_or(error.clone(), |link| link.place(error))
     }
 
     /// The counters of all nodes; the first one's include the rows that came in.
@@ -296,6 +308,7 @@ impl Subtask {
     fn settle(&mut self, now: Micros, supervisor: &dyn Supervisor) -> Result<Step> {
         if let Some(mut collected) = self.collected.take() {
             collected.frozen_micros = now - self.frozen_at;
+            collected.counters = self.counters();
             let ends = collected.barrier.kind.ends();
             headrace_store::crash_point("after-freeze");
             if ends {
@@ -318,7 +331,8 @@ impl Subtask {
             return Ok(Step::Blocked(None));
         }
         self.at_work = 0;
-        match self.head.next(now).map_err(|error| self.place(error))? {
+        let next = self.head.next(now);
+        match next.map_err(|error| self.at_head(error))? {
             Next::Message(message) => Ok(self.start(message, now)),
             Next::Again => Ok(Step::Worked),
             Next::Exhausted => {
@@ -364,6 +378,7 @@ impl Subtask {
             parts: Vec::new(),
             prepared: Vec::new(),
             positions: self.head.positions().into_iter().map(position).collect(),
+            counters: Vec::new(),
             frozen_micros: 0,
         });
     }

@@ -1,4 +1,5 @@
 //! Committing what the file sink prepared, and withdrawing what it did not commit.
+#![expect(clippy::disallowed_methods, reason = "it renames files")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +10,7 @@ use headrace_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::crash_point;
-use crate::disk::{difference, io_error, is_plain_name, names, remove, sync_folder};
+use crate::disk::{difference, is_plain_name, names, remove, sync_folder};
 use crate::state_folder::RUN_DIGITS;
 
 /// A file that a sink prepared for a checkpoint: durable under its pending name, to appear under its final one.
@@ -25,6 +26,8 @@ pub struct Committable {
     pub pending: String,
     /// The name after it.
     pub r#final: String,
+    /// Its rows; a file without any is there for its schema, in case that the whole sink has had none.
+    pub rows: u64,
     /// Its length.
     pub bytes: u64,
     /// The xxh3-64 of its content, as 16 hexadecimal digits.
@@ -47,7 +50,7 @@ pub fn commit(committables: &[Committable]) -> Result<()> {
         folders.insert(&committable.folder);
     }
     for folder in folders.into_iter().map(Path::new) {
-        sync_folder(folder).map_err(|error| io_error(Code::CommitFailed, "write", folder, &error))?;
+        sync_folder(folder).map_err(|error| Error::io(Code::CommitFailed, "write", folder, &error))?;
     }
     Ok(())
 }
@@ -62,7 +65,7 @@ fn commit_one(committable: &Committable) -> Result<()> {
         Ok(None) => return Ok(()),
         Ok(Some(fault)) => return Err(failed(&format!("'{}' is there already, and {fault}", r#final.display()))),
         Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(io_error(Code::CommitFailed, "read", &r#final, &error)),
+        Err(error) => return Err(Error::io(Code::CommitFailed, "read", &r#final, &error)),
     }
     match fs::metadata(&pending) {
         Ok(found) if found.len() == *bytes => {}
@@ -75,14 +78,30 @@ fn commit_one(committable: &Committable) -> Result<()> {
                 r#final.display()
             )));
         }
-        Err(error) => return Err(io_error(Code::CommitFailed, "read", &pending, &error)),
+        Err(error) => return Err(Error::io(Code::CommitFailed, "read", &pending, &error)),
     }
-    fs::rename(&pending, &r#final).map_err(|error| io_error(Code::CommitFailed, "rename", &pending, &error))
+    fs::rename(&pending, &r#final).map_err(|error| Error::io(Code::CommitFailed, "rename", &pending, &error))
 }
 
 fn failed(reason: &str) -> Error {
     Error::new(Code::CommitFailed, format!("a file that a checkpoint promised cannot be committed: {reason}"))
         .hint("Put the file back if it was moved or changed, or start over with --fresh.")
+}
+
+/// Removes pending files that nobody needs after all; those that are gone count as removed. A crash before it leaves
+/// nothing but files that [`withdraw`] removes.
+///
+/// # Errors
+/// `HR_IO` when a file cannot be removed, `HR_COMMIT_FAILED` when a name is not that of a file.
+pub fn discard(committables: &[Committable]) -> Result<()> {
+    for Committable { folder, pending, .. } in committables {
+        if !is_plain_name(pending) {
+            return Err(failed(&format!("'{pending}' is not the name of a file")));
+        }
+        let path = Path::new(folder).join(pending);
+        remove(&path).map_err(|error| Error::io(Code::Io, "remove", &path, &error))?;
+    }
+    Ok(())
 }
 
 /// Removes the part files of headrace in `folder`, pending or not, whose final name is not in `keep`, and returns the
@@ -95,15 +114,15 @@ pub fn withdraw(folder: &Path, keep: &[String]) -> Result<Vec<String>> {
     let mut removed = match names(folder) {
         Ok(names) => names,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(io_error(Code::Io, "read", folder, &error)),
+        Err(error) => return Err(Error::io(Code::Io, "read", folder, &error)),
     };
     removed.retain(|name| final_name(name).is_some_and(|name| !keep.contains(name)));
     for name in &removed {
         let path = folder.join(name);
-        remove(&path).map_err(|error| io_error(Code::Io, "remove", &path, &error))?;
+        remove(&path).map_err(|error| Error::io(Code::Io, "remove", &path, &error))?;
     }
     if !removed.is_empty() {
-        sync_folder(folder).map_err(|error| io_error(Code::Io, "write", folder, &error))?;
+        sync_folder(folder).map_err(|error| Error::io(Code::Io, "write", folder, &error))?;
     }
     Ok(removed)
 }

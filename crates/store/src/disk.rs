@@ -1,26 +1,14 @@
 //! Durable files: what is written survives a power cut, and so does its name.
+#![expect(clippy::disallowed_methods, reason = "it reads, writes and removes files")]
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
-use headrace_core::{Code, Error};
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// Files are read in pieces of this many bytes to be hashed.
 const READ_BYTES: usize = 256 * 1024;
-
-/// An error of the file system, naming the path and what the user can do about it.
-pub(crate) fn io_error(code: Code, doing: &str, path: &Path, error: &io::Error) -> Error {
-    let failure = Error::new(code, format!("could not {doing} '{}': {error}", path.display()));
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => failure.hint("Free some space there and run again."),
-        ErrorKind::PermissionDenied => failure.hint("Check the permissions of the file and its folder."),
-        ErrorKind::ReadOnlyFilesystem => failure.hint("Choose a folder on a file system that is not read-only."),
-        ErrorKind::Unsupported => failure.hint("The folder must be on a file system with hard links and locks."),
-        _ => failure,
-    }
-}
 
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {

@@ -9,7 +9,6 @@
 //!
 //! Every file of ours is recognised by its name; other files in the folder are never touched. Everything that
 //! returns `Ok` is durable: the file and its name have been synced to the disk.
-#![allow(clippy::disallowed_methods, reason = "files, and one random id per store, are what this crate is for")]
 
 mod commit;
 mod crash;
@@ -20,7 +19,7 @@ mod lock;
 mod manifest;
 mod state_folder;
 
-pub use commit::{Committable, commit, withdraw};
+pub use commit::{Committable, commit, discard, withdraw};
 pub use crash::{crash_point, panic_point};
 pub use local_store::{Latest, LocalStore};
 pub use state_folder::{StateFolder, StoredFile};

@@ -1,4 +1,5 @@
 //! A checkpoint folder on a local disk.
+#![expect(clippy::disallowed_methods, reason = "it reads, writes and removes files, and draws one random id")]
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::crash_point;
-use crate::disk::{hex, io_error, names, put_if_absent, remove, sync_folder};
+use crate::disk::{hex, names, put_if_absent, remove, sync_folder};
 use crate::garbage;
 use crate::lock::FolderLock;
 use crate::manifest::{self, Manifest, damaged};
@@ -55,18 +56,18 @@ impl LocalStore {
     /// `HR_LOCKED` naming the process that holds it, `HR_IO` when it cannot be created or written.
     pub fn open(folder: &Path) -> Result<Self> {
         let state = StateFolder::of(folder);
-        fs::create_dir_all(state.folder()).map_err(|error| io_error(Code::Io, "create", state.folder(), &error))?;
+        fs::create_dir_all(state.folder()).map_err(|error| Error::io(Code::Io, "create", state.folder(), &error))?;
         // What is put into a folder is only as durable as the folder's own name.
         let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let durable = sync_folder(folder).and_then(|()| sync_folder(parent));
-        durable.map_err(|error| io_error(Code::Io, "create", folder, &error))?;
+        durable.map_err(|error| Error::io(Code::Io, "create", folder, &error))?;
         let lock = FolderLock::acquire(folder)?;
-        let unreadable = |error| io_error(Code::Io, "read", folder, &error);
+        let unreadable = |error| Error::io(Code::Io, "read", folder, &error);
         let found = names(folder).map_err(unreadable)?;
         // A crash between writing a manifest and linking it leaves the temporary file behind.
         for name in found.iter().filter(|name| manifest::is_temporary(name)) {
             let path = folder.join(name);
-            remove(&path).map_err(|error| io_error(Code::Io, "remove", &path, &error))?;
+            remove(&path).map_err(|error| Error::io(Code::Io, "remove", &path, &error))?;
         }
         Ok(LocalStore {
             run: unique_id(),
@@ -127,7 +128,7 @@ impl LocalStore {
                     }
                 }
                 Err(error) => {
-                    return Err(io_error(Code::CheckpointFailed, "write", &self.folder.join(name), &error));
+                    return Err(Error::io(Code::CheckpointFailed, "write", &self.folder.join(name), &error));
                 }
             }
             crash_point("after-manifest");
@@ -149,7 +150,7 @@ impl LocalStore {
             }
         }
         let marker = self.folder.join(manifest::marker_name(newest.sequence));
-        let committed = marker.try_exists().map_err(|error| io_error(Code::Io, "read", &marker, &error))?;
+        let committed = marker.try_exists().map_err(|error| Error::io(Code::Io, "read", &marker, &error))?;
         Ok(Some(Latest { sequence: newest.sequence, committed, content: newest.content }))
     }
 
@@ -162,7 +163,7 @@ impl LocalStore {
         let marker = self.folder.join(manifest::marker_name(sequence));
         let written = File::create(&marker).and_then(|file| file.sync_all());
         let durable = written.and_then(|()| sync_folder(&self.folder));
-        durable.map_err(|error| io_error(Code::CheckpointFailed, "write", &marker, &error))?;
+        durable.map_err(|error| Error::io(Code::CheckpointFailed, "write", &marker, &error))?;
         crash_point("after-marker");
         Ok(())
     }
@@ -221,11 +222,11 @@ impl LocalStore {
     }
 
     fn sync(&self) -> Result<()> {
-        sync_folder(&self.folder).map_err(|error| io_error(Code::CheckpointFailed, "write", &self.folder, &error))
+        sync_folder(&self.folder).map_err(|error| Error::io(Code::CheckpointFailed, "write", &self.folder, &error))
     }
 
     fn list(&self, folder: &Path) -> Result<Vec<String>> {
-        names(folder).map_err(|error| io_error(Code::Io, "read", folder, &error))
+        names(folder).map_err(|error| Error::io(Code::Io, "read", folder, &error))
     }
 
     /// The numbers of all manifests, rising.
@@ -251,16 +252,16 @@ impl LocalStore {
         match fs::read_to_string(&path) {
             Ok(text) => manifest::decode(sequence, &text),
             Err(error) if error.kind() == ErrorKind::InvalidData => Err(damaged(sequence, "is not text")),
-            Err(error) => Err(io_error(Code::Io, "read", &path, &error)),
+            Err(error) => Err(Error::io(Code::Io, "read", &path, &error)),
         }
     }
 
     fn remove_all<'a>(&self, folder: &Path, names: impl Iterator<Item = &'a String>) -> Result<()> {
         for name in names {
             let path = folder.join(name);
-            remove(&path).map_err(|error| io_error(Code::Io, "remove", &path, &error))?;
+            remove(&path).map_err(|error| Error::io(Code::Io, "remove", &path, &error))?;
         }
-        sync_folder(folder).map_err(|error| io_error(Code::Io, "write", folder, &error))
+        sync_folder(folder).map_err(|error| Error::io(Code::Io, "write", folder, &error))
     }
 }
 

@@ -1,12 +1,11 @@
 //! The lock that lets one process at a time hold a folder.
+#![expect(clippy::disallowed_methods, reason = "it opens the lock's file")]
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use headrace_core::{Code, Error, Result};
-
-use crate::disk::io_error;
 
 /// The locked file in the folder. The operating system releases the lock when the process ends, however it ends,
 /// so the file may stay behind.
@@ -22,7 +21,7 @@ impl FolderLock {
     /// `HR_LOCKED` naming the process that holds the folder, `HR_IO` when the file cannot be locked at all.
     pub(crate) fn acquire(folder: &Path) -> Result<Self> {
         let path = folder.join(LOCK_FILE);
-        let unlockable = |error| io_error(Code::Io, "lock", &path, &error);
+        let unlockable = |error| Error::io(Code::Io, "lock", &path, &error);
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = options.map_err(unlockable)?;
         match file.try_lock() {

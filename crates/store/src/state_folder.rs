@@ -1,4 +1,5 @@
 //! The folder of state files: immutable, named once, and shared between checkpoints.
+#![expect(clippy::disallowed_methods, reason = "it writes and reads files")]
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use headrace_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{Checksummed, difference, io_error, is_plain_name, sync_folder};
+use crate::disk::{Checksummed, difference, is_plain_name, sync_folder};
 
 /// The folder within the checkpoint folder.
 const FOLDER: &str = "state";
@@ -55,7 +56,7 @@ impl StateFolder {
             return Err(Error::internal(format!("'{name}' is not a name for a state file")));
         }
         let path = self.path(name);
-        let failed = |error| io_error(Code::CheckpointFailed, "write", &path, &error);
+        let failed = |error| Error::io(Code::CheckpointFailed, "write", &path, &error);
         let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
         let mut output = Checksummed::new(std::io::BufWriter::new(file));
         write(&mut output)?;
@@ -80,7 +81,7 @@ impl StateFolder {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Ok(Some(format!("needs the state file '{name}', which is missing")))
             }
-            Err(error) => Err(io_error(Code::Io, "read", &path, &error)),
+            Err(error) => Err(Error::io(Code::Io, "read", &path, &error)),
         }
     }
 }
@@ -116,7 +117,7 @@ mod tests {
         std::fs::create_dir(folder.path().join("state")).unwrap();
         let state = StateFolder::of(folder.path());
         let write = |output: &mut dyn Write| {
-            output.write_all(b"abc").map_err(|error| io_error(Code::Io, "write", Path::new("abc"), &error))
+            output.write_all(b"abc").map_err(|error| Error::io(Code::Io, "write", Path::new("abc"), &error))
         };
         let listed = state.write("00c0ffee-1-x", write).unwrap();
         assert_eq!(std::fs::read(state.path("00c0ffee-1-x")).unwrap(), b"abc");

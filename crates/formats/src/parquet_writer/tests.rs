@@ -63,14 +63,17 @@ fn rows_of_another_schema_are_a_defect() {
 #[test]
 fn a_full_disk_is_named() {
     let path = Path::new("/dev/full");
-    let fails = || {
-        let mut file = ParquetFile::create(path, numbers(0..0).schema())?;
-        for start in (0..1_000_000).step_by(100_000) {
-            file.write(&numbers(start..start + 100_000))?;
-        }
-        file.finish()
-    };
-    let error = fails().unwrap_err();
-    assert_eq!(error.code(), Code::Io, "{error}");
-    assert!(error.to_string().contains("/dev/full") && error.to_string().contains("space"), "{error}");
+    // Many rows fail as they are written, few only when the file is finished.
+    for rows in [1_000_000, 10] {
+        let fails = || {
+            let mut file = ParquetFile::create(path, numbers(0..0).schema())?;
+            for start in (0..rows).step_by(100_000) {
+                file.write(&numbers(start..(start + 100_000).min(rows)))?;
+            }
+            file.finish()
+        };
+        let error = fails().unwrap_err();
+        assert_eq!(error.code(), Code::Io, "{error}");
+        assert!(error.to_string().contains("/dev/full") && error.to_string().contains("space"), "{error}");
+    }
 }

@@ -20,6 +20,7 @@ fn prepare_one(folder: &Path, subtask: u32) -> Committable {
         folder: folder.to_str().unwrap().to_owned(),
         pending,
         r#final: name,
+        rows: 1,
         bytes: 9,
         checksum: file_checksum(&path).unwrap(),
     }
@@ -42,6 +43,19 @@ fn committing_twice_is_committing_once() {
     assert_eq!(fs::read_to_string(folder.path().join(&committables[2].r#final)).unwrap(), "rows of 2");
     commit(&committables).unwrap();
     assert_eq!(listing(folder.path()), finals(&committables));
+}
+
+#[test]
+fn what_is_discarded_is_gone_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let committables = prepare(folder.path());
+    commit(&committables[..1]).unwrap();
+    // The first one is no longer pending: a committed file stays.
+    discard(&committables[..2]).unwrap();
+    discard(&committables[..2]).unwrap();
+    assert_eq!(listing(folder.path()), [committables[0].r#final.clone(), committables[2].pending.clone()]);
+    let elsewhere = Committable { pending: "../part".to_owned(), ..committables[0].clone() };
+    assert_eq!(discard(&[elsewhere]).unwrap_err().code(), Code::CommitFailed);
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn code<T>(result: Result<T>) -> Code {
 /// Writes a state file of eight bytes and returns its entry for a manifest.
 fn state_file(store: &LocalStore, name: &str) -> StoredFile {
     let write = |output: &mut dyn Write| {
-        output.write_all(b"8 bytes.").map_err(|error| io_error(Code::Io, "write", Path::new("state"), &error))
+        output.write_all(b"8 bytes.").map_err(|error| Error::io(Code::Io, "write", Path::new("state"), &error))
     };
     store.write_state(name, write).unwrap()
 }
@@ -276,7 +276,7 @@ fn a_full_disk_fails_the_checkpoint_and_keeps_the_last() {
     let fill = |output: &mut dyn Write| {
         output
             .write_all(&[0; 100_000])
-            .map_err(|error| io_error(Code::CheckpointFailed, "write", Path::new("x"), &error))
+            .map_err(|error| Error::io(Code::CheckpointFailed, "write", Path::new("x"), &error))
     };
     assert_eq!(code(store.write_state("aaaaaaaa-2-x", fill)), Code::CheckpointFailed);
     assert_eq!(store.latest().unwrap().unwrap().content, good);
