@@ -1,6 +1,8 @@
 /** What a job counts: the engine's raw counters, and the totals derived from them. */
 import type { Plan } from '../plan/generated.ts';
 import type { CheckpointCounts } from './coordinator-state.ts';
+import { type DisorderMetrics, disorderOf } from './disorder.ts';
+import { type JobWarning, warningsOf } from './warnings.ts';
 
 /** The counters of one subtask of one operator. */
 export interface OperatorMetrics {
@@ -24,6 +26,17 @@ export interface ChannelMetrics {
 export interface NativeMetrics extends Omit<EngineMetrics, 'operators' | 'watermark'> {
   readonly operators: readonly (Omit<OperatorMetrics, 'counters'> & {
     readonly counters: Readonly<Record<string, number | string>>;
+    /** The observed disorder as ascending buckets: the largest disorder in it, µs, and its rows. */
+    readonly disorder?: readonly (readonly [disorder: number, rows: number])[];
+    /** The row after which most are late; times in µs. */
+    readonly farAhead?: {
+      readonly partition: number;
+      readonly row: number;
+      readonly time: number;
+      readonly ahead: number;
+      readonly rowsAfter: number;
+      readonly rowsLate: number;
+    };
   })[];
 }
 
@@ -56,6 +69,10 @@ export interface JobMetrics extends EngineMetrics {
   /** Dropped rows by reason, such as `nullTime`. */
   readonly dropped: Readonly<Record<string, number>>;
   readonly windowsFired: number;
+  /** How far event time ran back, for each `watermark()`: what its lag can be chosen by. */
+  readonly disorder: readonly DisorderMetrics[];
+  /** What somebody should know although nothing failed. */
+  readonly warnings: readonly JobWarning[];
   readonly checkpoints: CheckpointCounts;
 }
 
@@ -64,8 +81,10 @@ const SINKS: ReadonlySet<string> = new Set(['parquetSink', 'hostSink', 'blackhol
 /** The totals over all operators. A job with several windows counts a row once for each. */
 export function summarise(native: NativeMetrics, checkpoints: CheckpointCounts, plan: Plan): JobMetrics {
   const sinks = new Set(plan.nodes.flatMap(({ uid, op }) => (SINKS.has(op.op) ? [uid] : [])));
-  const operators = native.operators.map(({ counters, ...rest }) => ({
-    ...rest,
+  const operators = native.operators.map(({ uid, name, subtask, counters }) => ({
+    uid,
+    name,
+    subtask,
     counters: numeric(counters),
   }));
   const total = (name: string) => operators.reduce((sum, { counters }) => sum + (counters[name] ?? 0), 0);
@@ -84,6 +103,8 @@ export function summarise(native: NativeMetrics, checkpoints: CheckpointCounts, 
     rowsInNoWindow: total('rowsInNoWindow'),
     dropped: droppedOf(operators),
     windowsFired: total('windowsFired'),
+    disorder: disorderOf(native, plan),
+    warnings: warningsOf(native, plan),
     checkpoints,
   };
 }

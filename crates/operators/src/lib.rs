@@ -5,6 +5,8 @@
 //! runtime hands it both.
 
 mod aggregate;
+mod disorder;
+mod far_ahead;
 mod filter;
 mod operator;
 mod select;
@@ -13,8 +15,9 @@ mod watermark;
 mod window;
 
 pub use aggregate::result_field;
+pub use far_ahead::FarAhead;
 pub use filter::Filter;
-pub use operator::{Barrier, BarrierKind, Counters, Message, Operator, Output};
+pub use operator::{Barrier, BarrierKind, Counters, Message, Observed, Operator, Output};
 pub use select::Select;
 pub use snapshot::{Frozen, FrozenPart, Scope};
 pub use watermark::{Watermark, WatermarkSpec};

@@ -19,6 +19,7 @@ use crate::{
     compile::{CompiledPlan, compile},
     event::SourcePosition,
     host::Host,
+    metrics,
     restore::{Part, hand_out},
     subtask::{Collected, Step, Supervisor},
 };
@@ -182,17 +183,10 @@ impl Driver {
 
     /// Counters as the TypeScript side reads them.
     pub fn metrics(&self) -> Value {
-        let operators: Vec<Value> = self
-            .built
-            .subtasks
-            .iter()
-            .flat_map(|subtask| subtask.counters().into_iter().map(move |node| (subtask.id, node)))
-            .map(|(subtask, node)| {
-                let counters: serde_json::Map<String, Value> =
-                    node.counters.iter().map(|(name, count)| ((*name).to_owned(), Value::from(*count))).collect();
-                json!({ "uid": node.uid, "name": node.name, "subtask": subtask, "counters": counters })
-            })
-            .collect();
+        let nodes = self.built.subtasks.iter().flat_map(|subtask| {
+            subtask.counters().into_iter().map(|node| metrics::of_node(subtask.id, &node)).collect::<Vec<_>>()
+        });
+        let operators: Vec<Value> = nodes.collect();
         json!({ "operators": operators, "channels": [], "exportedBytes": self.host.bytes(), "threads": 0 })
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     channel::Probe,
     compile::CompiledPlan,
     host::Host,
+    metrics,
     restore::{Restored, hand_out, read},
     subtask::{Collected, NodeCounters, SharedParker, Step, Subtask, Supervisor},
     writer::{Inbox, StatePlace, run as run_writer},
@@ -225,17 +226,11 @@ impl Job {
 
     /// Counters and gauges as the TypeScript side reads them.
     pub fn metrics(&self) -> Value {
-        let mut operators = Vec::new();
         let counters = lock(&self.shared.counters);
-        let mut subtasks: Vec<_> = counters.iter().collect();
-        subtasks.sort_unstable_by_key(|(subtask, _)| **subtask);
-        for (subtask, nodes) in subtasks {
-            for node in nodes {
-                let counts: serde_json::Map<String, Value> =
-                    node.counters.iter().map(|(name, count)| ((*name).to_owned(), gauge(name, *count))).collect();
-                operators.push(json!({ "uid": node.uid, "name": node.name, "subtask": subtask, "counters": counts }));
-            }
-        }
+        let operators: Vec<Value> = counters
+            .iter()
+            .flat_map(|(subtask, nodes)| nodes.iter().map(|node| metrics::of_node(*subtask, node)))
+            .collect();
         let channels: Vec<Value> = self
             .channels
             .iter()
@@ -251,11 +246,6 @@ impl Job {
             "threads": self.shared.threads.load(Ordering::Relaxed),
         })
     }
-}
-
-// Watermarks travel as text, because JSON numbers are not exact beyond 2^53.
-fn gauge(name: &str, count: u64) -> Value {
-    if name == "watermark" { Value::String((count as i64).to_string()) } else { Value::from(count) }
 }
 
 impl Drop for Job {

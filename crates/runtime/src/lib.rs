@@ -16,6 +16,7 @@ mod gate;
 mod head;
 mod host;
 mod job;
+mod metrics;
 mod park;
 mod restore;
 mod subtask;
