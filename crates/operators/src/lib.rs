@@ -19,6 +19,6 @@ pub use far_ahead::FarAhead;
 pub use filter::Filter;
 pub use operator::{Barrier, BarrierKind, Counters, Message, Observed, Operator, Output};
 pub use select::Select;
-pub use snapshot::{Frozen, FrozenPart, Scope};
+pub use snapshot::{Frozen, FrozenPart, STATE_VERSION, Scope};
 pub use watermark::{Watermark, WatermarkSpec};
 pub use window::{LATENESS_COLUMN, WINDOW_END, WINDOW_START, Window, WindowSpec};

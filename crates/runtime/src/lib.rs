@@ -19,6 +19,7 @@ mod job;
 mod metrics;
 mod park;
 mod restore;
+mod state_file;
 mod subtask;
 mod writer;
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use headrace_core::Result;
-use headrace_formats::ParquetFile;
 
 use crate::{
     event::{Event, StateFile},
+    state_file,
     subtask::Collected,
 };
 
@@ -35,9 +35,7 @@ fn write_all(place: &StatePlace, collected: Collected) -> Result<Event> {
         for (node, uid, part) in collected.parts {
             let file = format!("{}-{checkpoint:08}-{subtask:04}-{node}-{}.parquet", place.run, part.name);
             let rows = part.frozen.encode()?;
-            let mut out = ParquetFile::create(&folder.join(&file), rows.schema())?;
-            out.write(&rows)?;
-            let written = out.finish()?;
+            let written = state_file::write(&folder.join(&file), &rows)?;
             let part = part.name.to_owned();
             files.push(StateFile { uid, subtask, part, file, bytes: written.bytes, checksum: written.checksum });
         }
