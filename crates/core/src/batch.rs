@@ -50,7 +50,8 @@ impl Batch {
     /// The bytes the batch keeps alive; shared buffers are counted each time.
     pub fn bytes(&self) -> usize {
         let hidden = [self.times.is_some(), self.row_watermarks.is_some(), self.key_hashes.is_some()];
-        self.data.get_array_memory_size() + hidden.iter().filter(|set| **set).count() * 8 * self.rows()
+        let of_row = hidden.iter().filter(|set| **set).count() * 8 + usize::from(self.kinds.is_some());
+        self.data.get_array_memory_size() + of_row * self.rows()
     }
 
     /// The same rows and hidden columns under other user columns.
@@ -99,8 +100,8 @@ impl Batch {
         if mask.true_count() == self.rows() {
             return Ok(self.clone());
         }
-        let has_hidden = self.times.is_some() || self.kinds.is_some() || self.key_hashes.is_some();
-        if !has_hidden {
+        let Batch { times, row_watermarks, kinds, key_hashes, .. } = self;
+        if times.is_none() && row_watermarks.is_none() && kinds.is_none() && key_hashes.is_none() {
             return Ok(Batch { data: filter_record_batch(&self.data, mask)?, ..self.clone() });
         }
         let kept = (0..mask.len()).filter(|&row| arrow_array::Array::is_valid(mask, row) && mask.value(row));
@@ -135,4 +136,37 @@ fn join<T: ArrowNativeType>(
 ) -> Option<ScalarBuffer<T>> {
     let parts: Option<Vec<_>> = batches.iter().map(&column).collect();
     parts.map(|parts| parts.iter().flat_map(|part| part.iter().copied()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::Int64Array;
+
+    use super::*;
+
+    #[test]
+    fn hidden_columns_follow_their_rows_each_alone() {
+        let numbers = Arc::new(Int64Array::from(vec![0, 1, 2])) as ArrayRef;
+        let bare = Batch::new(RecordBatch::try_from_iter([("number", numbers)]).unwrap());
+        let mask = BooleanArray::from(vec![Some(true), None, Some(true)]);
+        let set: [fn(&mut Batch); 4] = [
+            |batch| batch.times = Some(vec![10, 11, 12].into()),
+            |batch| batch.row_watermarks = Some(vec![10, 11, 12].into()),
+            |batch| batch.key_hashes = Some(vec![10, 11, 12].into()),
+            |batch| batch.kinds = Some(vec![10, 11, 12].into()),
+        ];
+        for set in set {
+            let mut batch = bare.clone();
+            set(&mut batch);
+            assert!(batch.bytes() > bare.bytes());
+            let kept = batch.filter(&mask).unwrap();
+            let wide = [kept.times, kept.row_watermarks].into_iter().flatten().map(|values| values.to_vec());
+            let hashes = kept.key_hashes.into_iter().map(|values| values.iter().map(|&value| value as i64).collect());
+            let kinds = kept.kinds.into_iter().map(|values| values.iter().map(|&value| value.into()).collect());
+            assert_eq!(wide.chain(hashes).chain(kinds).collect::<Vec<Vec<i64>>>(), [[10, 12]]);
+            assert_eq!(kept.data.num_rows(), 2);
+        }
+    }
 }
