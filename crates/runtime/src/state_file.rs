@@ -52,6 +52,7 @@ fn other_version(name: &str, version: &str) -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "files are changed to see what becomes of them")]
 mod tests {
     use std::{fs, sync::Arc};
 
