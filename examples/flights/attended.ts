@@ -1,5 +1,6 @@
 /** The job with somebody watching: it says what it goes on from, shows its progress, obeys Ctrl-C, and accounts for every row. */
 import path from 'node:path';
+import { disorderText } from '../../ts/control/disorder.ts';
 import type { Job, JobResult } from '../../ts/index.ts';
 import { accountLines, accountsOf, type RowAccount, unexplained } from './account.ts';
 import { type JobSettings, startJob } from './job.ts';
@@ -94,6 +95,7 @@ function report(result: JobResult, settings: JobSettings, facts: Facts): Ending 
     ...accountLines(delays).map(([count, what]) => `  ${amount(count).padStart(11)}  ${what}`),
     balance('windows', delays),
     balance('network', network),
+    ...metrics.disorder.map((disorder) => `  disorder: ${disorderText(disorder)}`),
     '',
     `${windowsLine(delays)}, and ${windowsLine(network)} of the whole network; this run took ${seconds.toFixed(1)} s`,
     `${amount(Math.round(speed))} rows/s; ${checkpoints.completed} checkpoints of at most ${bytes(facts.checkpointBytes)}; peak memory ${bytes(facts.peakBytes)}`,

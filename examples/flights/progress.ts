@@ -1,5 +1,6 @@
 /** The job's progress: a line that is rewritten on a terminal, a line every few seconds elsewhere. */
-import type { Job } from '../../ts/index.ts';
+import { WarningLines } from '../../ts/control/warnings.ts';
+import type { Job, JobMetrics } from '../../ts/index.ts';
 import { amount, bytes, minute } from './text.ts';
 
 const TERMINAL_MS = 100;
@@ -12,12 +13,13 @@ export interface Screen {
   write(text: string): unknown;
 }
 
-/** Shows the simulated date until stopped. */
+/** Shows the simulated date until stopped, and each warning once. */
 export class Progress {
   readonly #screen: Screen;
   readonly #job: Job;
   readonly #lag: bigint;
   readonly #timer: NodeJS.Timeout;
+  readonly #warnings = new WarningLines();
   #before: { readonly rows: number; readonly ms: number };
 
   /** `lag` is what the watermark stays behind the simulated date; µs. */
@@ -33,11 +35,25 @@ export class Progress {
 
   stop(): void {
     clearInterval(this.#timer);
+    this.#clear();
+    this.#warn(this.#job.metrics());
+  }
+
+  #clear(): void {
     if (this.#screen.isTTY) this.#screen.write('\r\u001b[K');
   }
 
+  #warn({ warnings }: JobMetrics): void {
+    for (const line of this.#warnings.take(warnings)) {
+      this.#clear();
+      this.#screen.write(`${line}\n`);
+    }
+  }
+
   #show(): void {
-    const { watermark, rowsIn, checkpoints } = this.#job.metrics();
+    const metrics = this.#job.metrics();
+    this.#warn(metrics);
+    const { watermark, rowsIn, checkpoints } = metrics;
     const ms = performance.now();
     const speed = ((rowsIn - this.#before.rows) / Math.max(ms - this.#before.ms, 1)) * 1000;
     this.#before = { rows: rowsIn, ms };

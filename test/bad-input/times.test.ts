@@ -103,6 +103,32 @@ describe.each([1, 8192])('in batches of %i, an event time', (batchRows) => {
     expect(counter(metrics, 'rowsAhead')).toBe(0);
   });
 
+  it('far ahead is warned of by its row once most rows after it are late, without maxAhead', async () => {
+    const times = Array.from({ length: 200 }, (_, row) => BigInt(row) * SECOND);
+    times[7] = century;
+    const { metrics } = await perMinute(times, { lag: '0s' }, { batchRows });
+    expect(metrics.warnings).toEqual([
+      {
+        code: 'HR_ROW_FAR_AHEAD',
+        message: expect.stringMatching(
+          /^192 of the 192 rows after row \d+:7 are late, because its event time 2070-01-01 00:00:00 is 3\d+d.* ahead of theirs \(in watermark\(at, 0s\) at .*times\.test\.ts:\d+.*\)\. With maxAhead/,
+        ),
+        place: expect.objectContaining({
+          operator: 'watermark(at, 0s)',
+          at: expect.stringMatching(/times\.test\.ts:\d+/),
+          row: expect.stringMatching(/^\d+:7$/),
+        }),
+        eventTime: Number(century),
+        rowsAfter: 192,
+        rowsLate: 192,
+      },
+    ]);
+    const limited = await perMinute(times, { lag: '0s', maxAhead: '1h' }, { batchRows });
+    expect(limited.metrics.warnings).toEqual([]);
+    const ordinary = await perMinute(times.with(7, 7n * SECOND), { lag: '0s' }, { batchRows });
+    expect(ordinary.metrics.warnings).toEqual([]);
+  });
+
   it('far ahead moves no watermark with maxAhead, and is counted', async () => {
     const options = { lag: '0s', maxAhead: '1h' };
     const { counts, metrics } = await perMinute(withOutlier, options, { batchRows });

@@ -46,6 +46,8 @@ const metrics: JobMetrics = {
   rowsInNoWindow: 2,
   dropped: { nullTime: 2 },
   windowsFired: 40,
+  disorder: [],
+  warnings: [],
   checkpoints: { completed: 0, failed: 0, retireFailures: 0, last: null },
 };
 

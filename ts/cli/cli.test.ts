@@ -57,6 +57,22 @@ describe('headrace run', () => {
     expect([result.outcome, result.metrics.rowsIn, err]).toEqual(['finished', 2, '']);
   });
 
+  it('warns once of a row that makes the others late, and says how large the disorder is', async () => {
+    const file = await pipeline(`
+      const times = Array.from({ length: 3000 }, (_, row) => (row === 100 ? 10n ** 15n : BigInt(row) * 1_000_000n));
+      export default source.rows(times.map((at) => ({ at })), { schema: { at: t.timestamp() }, rate: 6000 })
+        .watermark('at', { lag: '1m' }).to(sink.blackhole());`);
+    const { out, err } = await headrace('run', file);
+    expect(
+      err.match(/^Warning HR_ROW_FAR_AHEAD: \d+ of the \d+ rows after row \d+:100 are late/gm),
+    ).toHaveLength(1);
+    expect(out).toContain('disorder  p50 11574d2h, p99 11574d2h, max 11574d2h; lag 1m\n');
+    const json = JSON.parse((await headrace('run', '--json', file)).out) as {
+      metrics: { warnings: unknown[] };
+    };
+    expect(json.metrics.warnings).toHaveLength(1);
+  });
+
   it('prints a table for the console sink', async () => {
     const { out } = await headrace('run', await pipeline(`export default ${rows}.to(sink.console());`));
     expect(out).toContain('id\n──\n 1\n 2\n');

@@ -2,6 +2,7 @@
 import { formatInstant } from '../control/format-table.ts';
 import type { Job } from '../control/job.ts';
 import type { JobMetrics } from '../control/metrics.ts';
+import { WarningLines } from '../control/warnings.ts';
 
 const TTY_MS = 250;
 const PLAIN_MS = 5000;
@@ -13,13 +14,16 @@ export interface ProgressTarget {
   write(text: string): unknown;
 }
 
-/** Shows a job's progress until it is stopped. */
+/** Shows a job's progress until it is stopped, and each of its warnings once. */
 export class Progress {
+  readonly #job: Job;
   readonly #target: ProgressTarget;
   readonly #timer: NodeJS.Timeout;
+  readonly #warnings = new WarningLines();
   #before: { readonly rows: number; readonly atMs: number };
 
   constructor(job: Job, target: ProgressTarget) {
+    this.#job = job;
     this.#target = target;
     this.#before = { rows: job.restored.rowsIn, atMs: performance.now() };
     this.#timer = setInterval(() => this.#show(job.metrics()), target.isTTY ? TTY_MS : PLAIN_MS);
@@ -29,10 +33,23 @@ export class Progress {
 
   stop(): void {
     clearInterval(this.#timer);
+    this.#clear();
+    this.#warn(this.#job.metrics());
+  }
+
+  #clear(): void {
     if (this.#target.isTTY) this.#target.write('\r\u001b[K');
   }
 
+  #warn({ warnings }: JobMetrics): void {
+    for (const line of this.#warnings.take(warnings)) {
+      this.#clear();
+      this.#target.write(`${line}\n`);
+    }
+  }
+
   #show(metrics: JobMetrics): void {
+    this.#warn(metrics);
     const atMs = performance.now();
     const perSecond = ((metrics.rowsIn - this.#before.rows) * 1000) / Math.max(atMs - this.#before.atMs, 1);
     this.#before = { rows: metrics.rowsIn, atMs };

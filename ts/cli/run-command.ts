@@ -1,4 +1,5 @@
 /** `headrace run FILE`: runs a pipeline to its end; Ctrl-C stops it with a checkpoint. */
+import { disorderText } from '../control/disorder.ts';
 import type { Job, JobResult } from '../control/job.ts';
 import { run } from '../control/run.ts';
 import { loadPipeline } from './pipeline-file.ts';
@@ -76,5 +77,6 @@ function summary({ outcome, metrics, durationMs }: JobResult, { restored }: Job)
   for (const [reason, count] of Object.entries(metrics.dropped)) {
     if (count > 0) lines.push(`dropped   ${formatCount(count)} (${reason})`);
   }
+  for (const disorder of metrics.disorder) lines.push(`disorder  ${disorderText(disorder)}`);
   return lines.join('\n');
 }

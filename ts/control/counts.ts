@@ -8,13 +8,7 @@ export interface OperatorCounts {
 }
 
 /** Counters that say how things stand rather than what has happened; they do not add up over subtasks and runs. */
-const GAUGES: ReadonlySet<string> = new Set([
-  'watermark',
-  'largestDisorderMicros',
-  'stateKeys',
-  'stateSlots',
-  'rowsHeld',
-]);
+const GAUGES: ReadonlySet<string> = new Set(['watermark', 'stateKeys', 'stateSlots', 'rowsHeld']);
 
 /** The counts of each operator added up, without gauges. */
 export function sumCounts(

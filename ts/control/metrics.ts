@@ -3,6 +3,8 @@ import type { OperatorCounters } from '../binding.ts';
 import type { Plan } from '../plan/generated.ts';
 import type { CheckpointCounts } from './coordinator-state.ts';
 import { type OperatorCounts, totalOf } from './counts.ts';
+import { type DisorderMetrics, disorderOf } from './disorder.ts';
+import { type JobWarning, warningsOf } from './warnings.ts';
 
 /** The counters of one subtask of one operator in this run. */
 export interface OperatorMetrics extends OperatorCounts {
@@ -22,7 +24,19 @@ export interface ChannelMetrics {
 
 /** What the native library reports, as JSON. */
 export interface NativeMetrics extends Omit<EngineMetrics, 'operators' | 'watermark'> {
-  readonly operators: readonly OperatorCounters[];
+  readonly operators: readonly (OperatorCounters & {
+    /** The observed disorder as ascending buckets: the largest disorder in it, µs, and its rows. */
+    readonly disorder?: readonly (readonly [disorder: number, rows: number])[];
+    /** The row after which most are late; times in µs. */
+    readonly farAhead?: {
+      readonly partition: number;
+      readonly row: number;
+      readonly time: number;
+      readonly ahead: number;
+      readonly rowsAfter: number;
+      readonly rowsLate: number;
+    };
+  })[];
 }
 
 /** The engine's own part of the metrics. */
@@ -62,6 +76,10 @@ export interface JobMetrics extends EngineMetrics {
   /** Dropped rows by reason, such as `nullTime`. */
   readonly dropped: Readonly<Record<string, number>>;
   readonly windowsFired: number;
+  /** How far event time ran back, for each `watermark()`: what its lag can be chosen by. */
+  readonly disorder: readonly DisorderMetrics[];
+  /** What somebody should know although nothing failed. */
+  readonly warnings: readonly JobWarning[];
   readonly checkpoints: CheckpointCounts;
 }
 
@@ -75,8 +93,10 @@ export function summarise(
   plan: Plan,
 ): JobMetrics {
   const sinks = new Set(plan.nodes.flatMap(({ uid, op }) => (SINKS.has(op.op) ? [uid] : [])));
-  const operators = native.operators.map(({ counters, ...rest }) => ({
-    ...rest,
+  const operators = native.operators.map(({ uid, name, subtask, counters }) => ({
+    uid,
+    name,
+    subtask,
     counters: numeric(counters),
   }));
   const all: readonly OperatorCounts[] = [...operators, ...before];
@@ -97,6 +117,8 @@ export function summarise(
     rowsInNoWindow: total('rowsInNoWindow'),
     dropped: droppedOf(all),
     windowsFired: total('windowsFired'),
+    disorder: disorderOf(native, plan),
+    warnings: warningsOf(native, plan),
     checkpoints,
   };
 }

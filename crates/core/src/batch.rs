@@ -55,8 +55,9 @@ impl Batch {
 
     /// The bytes of its rows; of a buffer that it shares only its own part.
     pub fn bytes(&self) -> usize {
-        let hidden = [self.times.is_some(), self.row_watermarks.is_some()].iter().filter(|set| **set).count() * 8;
-        row_bytes(&self.data) + (hidden + 4 * usize::from(self.keys.is_some())) * self.rows()
+        let wide = [self.times.is_some(), self.row_watermarks.is_some()].iter().filter(|set| **set).count() * 8;
+        let of_row = wide + 4 * usize::from(self.keys.is_some()) + usize::from(self.kinds.is_some());
+        row_bytes(&self.data) + of_row * self.rows()
     }
 
     /// The same rows and hidden columns under other user columns.
@@ -105,8 +106,8 @@ impl Batch {
         if mask.true_count() == self.rows() {
             return Ok(self.clone());
         }
-        let has_hidden = self.times.is_some() || self.kinds.is_some() || self.keys.is_some();
-        if !has_hidden {
+        let Batch { times, row_watermarks, kinds, keys, .. } = self;
+        if times.is_none() && row_watermarks.is_none() && kinds.is_none() && keys.is_none() {
             return Ok(Batch { data: filter_record_batch(&self.data, mask)?, ..self.clone() });
         }
         let kept = (0..mask.len()).filter(|&row| mask.is_valid(row) && mask.value(row));
@@ -116,4 +117,39 @@ impl Batch {
 
 fn gather<T: ArrowNativeType>(values: &ScalarBuffer<T>, indices: &UInt32Array) -> ScalarBuffer<T> {
     indices.values().iter().map(|&row| values[row as usize]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::Int64Array;
+
+    use super::*;
+    use crate::key::KeyCoder;
+
+    #[test]
+    fn hidden_columns_follow_their_rows_each_alone() {
+        let numbers = Arc::new(Int64Array::from(vec![10, 11, 12])) as ArrayRef;
+        let bare = Batch::new(RecordBatch::try_from_iter([("number", numbers)]).unwrap());
+        let mask = BooleanArray::from(vec![Some(true), None, Some(true)]);
+        let keys = KeyCoder::default().code(bare.data.columns(), 3).unwrap();
+        let set: [&dyn Fn(&mut Batch); 4] = [
+            &|batch| batch.times = Some(vec![10, 11, 12].into()),
+            &|batch| batch.row_watermarks = Some(vec![10, 11, 12].into()),
+            &|batch| batch.keys = Some(keys.clone()),
+            &|batch| batch.kinds = Some(vec![10, 11, 12].into()),
+        ];
+        for set in set {
+            let mut batch = bare.clone();
+            set(&mut batch);
+            assert!(batch.bytes() > bare.bytes());
+            let kept = batch.filter(&mask).unwrap();
+            let wide = [kept.times, kept.row_watermarks].into_iter().flatten().map(|values| values.to_vec());
+            let coded = kept.keys.into_iter().map(|keys| keys.codes.iter().map(|&code| i64::from(code) + 10).collect());
+            let kinds = kept.kinds.into_iter().map(|values| values.iter().map(|&value| value.into()).collect());
+            assert_eq!(wide.chain(coded).chain(kinds).collect::<Vec<Vec<i64>>>(), [[10, 12]]);
+            assert_eq!(kept.data.num_rows(), 2);
+        }
+    }
 }

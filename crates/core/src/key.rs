@@ -268,7 +268,7 @@ impl ColumnDecoder {
         };
         match (self, tag) {
             (ColumnDecoder::Bool(out), NULL | BOOL) => out.append_option(value.map(|bits| bits != 0)),
-            (ColumnDecoder::Int32(out), NULL | INT) => out.append_option(value.map(|bits| bits as i64 as i32)),
+            (ColumnDecoder::Int32(out), NULL | INT) => out.append_option(value.map(narrow).transpose()?),
             (ColumnDecoder::Int64(out), NULL | INT) => out.append_option(value.map(|bits| bits as i64)),
             (ColumnDecoder::Float32(out), NULL | FLOAT) => {
                 out.append_option(value.map(|bits| f64::from_bits(bits) as f32))
@@ -276,7 +276,7 @@ impl ColumnDecoder {
             (ColumnDecoder::Float64(out), NULL | FLOAT) => out.append_option(value.map(f64::from_bits)),
             (ColumnDecoder::Timestamp(out), NULL | TIMESTAMP) => out.append_option(value.map(|bits| bits as i64)),
             (ColumnDecoder::Duration(out), NULL | DURATION) => out.append_option(value.map(|bits| bits as i64)),
-            (ColumnDecoder::Date(out), NULL | DATE) => out.append_option(value.map(|bits| bits as i64 as i32)),
+            (ColumnDecoder::Date(out), NULL | DATE) => out.append_option(value.map(narrow).transpose()?),
             (ColumnDecoder::Text(out), NULL) => out.append_null(),
             (ColumnDecoder::Binary(out), NULL) => out.append_null(),
             _ => return Err(corrupt()),
@@ -307,6 +307,11 @@ impl ColumnDecoder {
             ColumnDecoder::Binary(mut out) => Arc::new(out.finish()),
         }
     }
+}
+
+// Another key would come back for a number that does not fit.
+fn narrow(bits: u64) -> Result<i32> {
+    i32::try_from(bits as i64).map_err(|_| corrupt())
 }
 
 fn take_fixed<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N]> {

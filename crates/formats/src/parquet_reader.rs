@@ -82,6 +82,12 @@ impl ParquetReader {
         Arc::clone(&self.schema)
     }
 
+    /// A note in the footer, as [`ParquetFile::create_noted`](crate::ParquetFile::create_noted) leaves it.
+    pub fn note(&self, key: &str) -> Option<&str> {
+        let notes = self.metadata.metadata().file_metadata().key_value_metadata()?;
+        notes.iter().find(|note| note.key == key)?.value.as_deref()
+    }
+
     /// The number of rows in the file.
     pub fn rows(&self) -> u64 {
         self.rows

@@ -13,6 +13,7 @@ use headrace_core::{Error, Result};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -46,6 +47,16 @@ impl ParquetFile {
     /// # Errors
     /// `HR_IO` naming the path.
     pub fn create(path: &Path, schema: SchemaRef) -> Result<Self> {
+        ParquetFile::create_noted(path, schema, &[])
+    }
+
+    /// As [`ParquetFile::create`], with notes in the footer, each a key and a text, for
+    /// [`ParquetReader::note`](crate::ParquetReader::note).
+    ///
+    /// # Errors
+    /// As [`ParquetFile::create`].
+    pub fn create_noted(path: &Path, schema: SchemaRef, notes: &[(&str, String)]) -> Result<Self> {
+        let notes = notes.iter().map(|(key, text)| KeyValue::new((*key).to_owned(), text.clone()));
         let file = File::create(path).map_err(|error| io_error("create", path, &error))?;
         let properties = WriterProperties::builder()
             .set_created_by(concat!("headrace version ", env!("CARGO_PKG_VERSION")).to_owned())
@@ -53,6 +64,7 @@ impl ParquetFile {
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+            .set_key_value_metadata(Some(notes.collect()).filter(|notes: &Vec<KeyValue>| !notes.is_empty()))
             .build();
         let output = Checksummed { file, bytes: 0, hash: Xxh3Default::new() };
         let writer = ArrowWriter::try_new(output, Arc::clone(&schema), Some(properties));

@@ -5,6 +5,8 @@
 //! runtime hands it both.
 
 mod aggregate;
+mod disorder;
+mod far_ahead;
 mod filter;
 mod operator;
 mod select;
@@ -13,9 +15,10 @@ mod watermark;
 mod window;
 
 pub use aggregate::result_field;
+pub use far_ahead::FarAhead;
 pub use filter::Filter;
-pub use operator::{Barrier, BarrierKind, Counters, Message, Operator, Output};
+pub use operator::{Barrier, BarrierKind, Counters, Message, Observed, Operator, Output};
 pub use select::Select;
-pub use snapshot::{Frozen, FrozenPart, Scope};
+pub use snapshot::{Frozen, FrozenPart, STATE_VERSION, Scope};
 pub use watermark::{Watermark, WatermarkSpec};
 pub use window::{LATENESS_COLUMN, WINDOW_END, WINDOW_START, Window, WindowSpec};

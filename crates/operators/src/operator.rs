@@ -3,7 +3,7 @@
 use arrow_array::RecordBatch;
 use headrace_core::{Batch, Result, time::Micros};
 
-use crate::{FrozenPart, Scope};
+use crate::{FarAhead, FrozenPart, Scope};
 
 /// What flows along an edge of the graph.
 #[derive(Debug, Clone)]
@@ -51,6 +51,18 @@ impl BarrierKind {
 
 /// Named counts of an operator, for metrics and for the account of rows.
 pub type Counters = Vec<(&'static str, u64)>;
+
+/// What an operator has noticed about its rows beyond counting them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// How many rows had which disorder, in ascending order: the largest disorder of a bucket in µs, and its rows. A
+    /// row's disorder is how far its event time lies behind the largest one before it in its partition, or 0. A bucket's
+    /// disorder is at most 1/32 above that of any row in it, and exact for the largest. Empty for operators that choose
+    /// no event time.
+    pub disorder: Vec<(Micros, u64)>,
+    /// The first row that was so far ahead of all others that most rows after it are late.
+    pub far_ahead: Option<FarAhead>,
+}
 
 /// A step of the pipeline.
 pub trait Operator: Send {
@@ -100,6 +112,11 @@ pub trait Operator: Send {
     /// Ends the job with that error.
     fn restore(&mut self, _part: &str, _rows: &RecordBatch, _scope: Scope) -> Result<()> {
         Ok(())
+    }
+
+    /// What the operator has noticed so far.
+    fn observed(&self) -> Observed {
+        Observed::default()
     }
 
     /// The operator's counts so far.

@@ -3,6 +3,9 @@
 use arrow_array::RecordBatch;
 use headrace_core::{Result, key};
 
+/// The version of the layout of all parts. Whoever changes what [`Frozen::encode`] gives for any operator raises it.
+pub const STATE_VERSION: u32 = 1;
+
 /// State of one operator under one name.
 pub struct FrozenPart {
     /// The part's name within the operator.

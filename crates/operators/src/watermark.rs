@@ -9,10 +9,14 @@ use headrace_core::{
     time::{MINUS_INFINITY, Micros, PLUS_INFINITY, saturating_add, saturating_sub},
 };
 
-use crate::{Counters, FrozenPart, Message, Operator, Output, Scope};
+use crate::{
+    Counters, FarAhead, FrozenPart, Message, Observed, Operator, Output, Scope, disorder::Disorder, far_ahead::Leaps,
+};
 
 /// Event times outside ± this many microseconds (73,000 years) are dropped, so that no window's border overflows.
 const TIME_LIMIT: Micros = 1 << 61;
+/// Without `max_ahead`, a row that is further ahead than this and than the lag is watched.
+const FAR: Micros = 60_000_000;
 
 /// The settings of `watermark()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +31,7 @@ pub struct WatermarkSpec {
     pub max_ahead: Option<Micros>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Partition {
     // M: the largest event time so far.
     largest: Micros,
@@ -35,10 +39,12 @@ struct Partition {
     active_at: Option<Micros>,
     idle: bool,
     ended: bool,
+    leaps: Leaps,
 }
 
 impl Partition {
-    const NEW: Partition = Partition { largest: MINUS_INFINITY, active_at: None, idle: false, ended: false };
+    const NEW: Partition =
+        Partition { largest: MINUS_INFINITY, active_at: None, idle: false, ended: false, leaps: Leaps::NONE };
 }
 
 /// Keeps the running maximum M of event time per source partition, stamps each row with L = M − lag as it was just
@@ -51,7 +57,8 @@ pub struct Watermark {
     null_time: u64,
     time_out_of_range: u64,
     ahead: u64,
-    largest_disorder: Micros,
+    disorder: Disorder,
+    far_ahead: Option<FarAhead>,
 }
 
 impl Watermark {
@@ -65,7 +72,8 @@ impl Watermark {
             null_time: 0,
             time_out_of_range: 0,
             ahead: 0,
-            largest_disorder: 0,
+            disorder: Disorder::default(),
+            far_ahead: None,
         }
     }
 
@@ -95,6 +103,17 @@ impl Watermark {
         }
     }
 
+    // Keeps the first row of all partitions that somebody is to be told about, with its counts up to now.
+    fn look_for_far_ahead(&mut self, partition: u32, ended: bool) {
+        let found = self.partitions.get(&partition).and_then(|own| own.leaps.find(partition, ended));
+        let known = |found: &FarAhead| (found.partition, found.row);
+        if let Some(found) = found
+            && self.far_ahead.as_ref().is_none_or(|first| known(first) == known(&found))
+        {
+            self.far_ahead = Some(found);
+        }
+    }
+
     // The rows whose event time can be used; the others are counted by name.
     fn usable(&mut self, batch: Batch) -> Result<Batch> {
         let times = batch.data.column(self.spec.column).as_primitive::<types::TimestampMicrosecondType>();
@@ -111,6 +130,34 @@ impl Watermark {
     }
 }
 
+// Rows of which none is more than `far` ahead of the largest event time so far.
+struct Run<'a> {
+    lag: Micros,
+    far: Micros,
+    largest: &'a mut Micros,
+    disorder: &'a mut Disorder,
+}
+
+impl Run<'_> {
+    // Stamps rows up to the first that is further ahead, and says how many.
+    fn stamp(self, times: &[Micros], row_watermarks: &mut [Micros]) -> usize {
+        let Run { lag, far, .. } = self;
+        let mut largest = *self.largest;
+        let mut stamped = 0;
+        for (&time, row_watermark) in times.iter().zip(row_watermarks) {
+            if time - far > largest {
+                break;
+            }
+            *row_watermark = largest - lag;
+            self.disorder.record(stamped, largest, time);
+            largest = largest.max(time);
+            stamped += 1;
+        }
+        *self.largest = largest;
+        stamped
+    }
+}
+
 impl Operator for Watermark {
     fn on_batch(&mut self, batch: Batch, out: &mut Output) -> Result<()> {
         let mut batch = self.usable(batch)?;
@@ -119,24 +166,32 @@ impl Operator for Watermark {
         let partition = self.partitions.entry(batch.origin.partition).or_insert(Partition::NEW);
         partition.active_at = None;
         partition.idle = false;
-        let mut largest = partition.largest;
-        let mut own = saturating_sub(largest, self.spec.lag);
-        let mut row_watermarks = Vec::with_capacity(times.len());
-        for &time in &times {
-            row_watermarks.push(own);
-            if time > largest {
+        let lag = self.spec.lag;
+        // No two event times are further apart than twice their limit.
+        let far = self.spec.max_ahead.unwrap_or(lag.max(FAR)).min(2 * TIME_LIMIT);
+        let mut row_watermarks = vec![0; times.len()];
+        let mut from = 0;
+        while from < times.len() {
+            let before = partition.largest;
+            row_watermarks[from] = saturating_sub(before, lag);
+            if times[from] - far > before {
                 match self.spec.max_ahead {
-                    Some(ahead) if largest != MINUS_INFINITY && time > largest.saturating_add(ahead) => self.ahead += 1,
-                    _ => {
-                        largest = time;
-                        own = time - self.spec.lag;
+                    Some(_) if before != MINUS_INFINITY => self.ahead += 1,
+                    Some(_) => partition.largest = times[from],
+                    None => {
+                        partition.leaps.leap(batch.origin.first_row, from, times[from], before);
+                        partition.largest = times[from];
                     }
                 }
-            } else {
-                self.largest_disorder = self.largest_disorder.max(largest - time);
+                // Ahead of all others, and so behind none.
+                self.disorder.record(0, 0, 0);
+                from += 1;
             }
+            let run = Run { lag, far, largest: &mut partition.largest, disorder: &mut self.disorder };
+            from += run.stamp(&times[from..], &mut row_watermarks[from..]);
         }
-        partition.largest = largest;
+        partition.leaps.take(&times, &row_watermarks, lag);
+        self.look_for_far_ahead(batch.origin.partition, false);
         batch.times = Some(times);
         batch.row_watermarks = Some(row_watermarks.into());
         out.send(Message::Batch(batch));
@@ -162,6 +217,7 @@ impl Operator for Watermark {
 
     fn on_partition_end(&mut self, partition: u32, out: &mut Output) {
         self.partitions.entry(partition).or_insert(Partition::NEW).ended = true;
+        self.look_for_far_ahead(partition, true);
         self.advance(out);
     }
 
@@ -206,13 +262,19 @@ impl Operator for Watermark {
         Ok(())
     }
 
+    fn observed(&self) -> Observed {
+        Observed { disorder: self.disorder.buckets().collect(), far_ahead: self.far_ahead }
+    }
+
     fn counters(&self) -> Counters {
         vec![
             ("droppedNullTime", self.null_time),
             ("droppedTimeOutOfRange", self.time_out_of_range),
             ("rowsAhead", self.ahead),
-            ("largestDisorderMicros", self.largest_disorder as u64),
             ("watermark", self.emitted as u64),
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use crate::{
     build::{Built, Materials, build},
     compile::{CompiledPlan, compile},
-    event::{SourcePosition, operators_json},
+    event::SourcePosition,
     host::Host,
+    metrics,
     restore::{Part, hand_out},
     subtask::{Collected, Step, Supervisor},
 };
@@ -182,8 +183,9 @@ impl Driver {
 
     /// Counters as the TypeScript side reads them.
     pub fn metrics(&self) -> Value {
+        let subtasks = self.built.subtasks.iter();
         let operators: Vec<Value> =
-            self.built.subtasks.iter().flat_map(|subtask| operators_json(subtask.id, &subtask.counters())).collect();
+            subtasks.flat_map(|subtask| metrics::of_nodes(subtask.id, &subtask.counters())).collect();
         json!({ "operators": operators, "channels": [], "exportedBytes": self.host.bytes(), "threads": 0 })
     }
 }

@@ -6,7 +6,7 @@ use headrace_store::Committable;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::subtask::NodeCounters;
+use crate::{metrics, subtask::NodeCounters};
 
 /// A state file of a checkpoint.
 #[derive(Debug, Clone, Serialize, serde::Deserialize)]
@@ -89,7 +89,7 @@ impl Event {
             Event::Ack { checkpoint, subtask, files, committables, positions, counters, frozen_micros } => json!({
                 "event": "ack", "checkpoint": checkpoint, "subtask": subtask, "files": files,
                 "committables": committables, "positions": positions,
-                "operators": operators_json(*subtask, counters), "frozenMicros": frozen_micros,
+                "operators": counters.iter().map(|node| metrics::counts_of(*subtask, node)).collect::<Vec<_>>(), "frozenMicros": frozen_micros,
             }),
             Event::Declined { checkpoint, subtask, error } => json!({
                 "event": "declined", "checkpoint": checkpoint, "subtask": subtask, "error": error.to_json(),
@@ -99,19 +99,4 @@ impl Event {
             Event::Failed { error } => json!({ "event": "failed", "error": error.to_json() }),
         }
     }
-}
-
-/// The counters of a subtask's operators as the TypeScript side reads them.
-pub(crate) fn operators_json(subtask: u32, nodes: &[NodeCounters]) -> Vec<Value> {
-    let json = |node: &NodeCounters| {
-        let counts: serde_json::Map<String, Value> =
-            node.counters.iter().map(|(name, count)| ((*name).to_owned(), counter_json(name, *count))).collect();
-        json!({ "uid": node.uid, "name": node.name, "subtask": subtask, "counters": counts })
-    };
-    nodes.iter().map(json).collect()
-}
-
-// Watermarks travel as text, because JSON numbers are not exact beyond 2^53.
-fn counter_json(name: &str, count: u64) -> Value {
-    if name == "watermark" { Value::String((count as i64).to_string()) } else { Value::from(count) }
 }

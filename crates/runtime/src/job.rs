@@ -23,8 +23,8 @@ use crate::{
     build::{Built, Materials, build},
     channel::Probe,
     compile::CompiledPlan,
-    event::operators_json,
     host::Host,
+    metrics,
     restore::{Restored, hand_out, read},
     subtask::{Collected, NodeCounters, SharedParker, Step, Subtask, Supervisor},
     watchdog::{Watchdog, tell_of_endless_loop},
@@ -230,8 +230,10 @@ impl Job {
 
     /// Counters and gauges as the TypeScript side reads them.
     pub fn metrics(&self) -> Value {
-        let operators: Vec<Value> =
-            lock(&self.shared.counters).iter().flat_map(|(&subtask, nodes)| operators_json(subtask, nodes)).collect();
+        let operators: Vec<Value> = lock(&self.shared.counters)
+            .iter()
+            .flat_map(|(&subtask, nodes)| metrics::of_nodes(subtask, nodes))
+            .collect();
         let channels: Vec<Value> = self
             .channels
             .iter()

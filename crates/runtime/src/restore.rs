@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use arrow_array::RecordBatch;
-use headrace_core::{Code, Error, Result};
-use headrace_formats::ParquetReader;
+use headrace_core::Result;
 use headrace_operators::Scope;
 use serde::Deserialize;
 
@@ -12,11 +11,9 @@ use crate::{
     build::Built,
     compile::CompiledPlan,
     event::{SourcePosition, StateFile},
+    state_file,
     subtask::{Stage, Subtask},
 };
-
-/// Rows per read of a state file.
-const READ_ROWS: usize = 8192;
 
 /// What a manifest says about state; the rest of it is the coordinator's.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -36,27 +33,14 @@ pub(crate) struct Part {
 /// Reads all state files of a checkpoint.
 ///
 /// # Errors
-/// `HR_CHECKPOINT_DAMAGED` when one cannot be read.
+/// `HR_CHECKPOINT_DAMAGED` when one cannot be read, `HR_CHECKPOINT_VERSION` when it is of another version.
 pub(crate) fn read(folder: &Path, files: &[StateFile]) -> Result<Vec<Part>> {
     files
         .iter()
-        .map(|file| Ok(Part { uid: file.uid.clone(), part: file.part.clone(), rows: rows(folder, file)? }))
+        .map(|file| {
+            Ok(Part { uid: file.uid.clone(), part: file.part.clone(), rows: state_file::read(folder, &file.file)? })
+        })
         .collect()
-}
-
-fn rows(folder: &Path, file: &StateFile) -> Result<Vec<RecordBatch>> {
-    let read = || {
-        let mut reader = ParquetReader::open(&folder.join(&file.file), None, READ_ROWS)?;
-        let mut rows = Vec::new();
-        while let Some(batch) = reader.next_batch()? {
-            rows.push(batch);
-        }
-        Ok(rows)
-    };
-    read().map_err(|error: Error| {
-        Error::new(Code::CheckpointDamaged, format!("state file {} cannot be read: {}", file.file, error.message()))
-            .hint("Restore the file from a backup, or start over with a fresh checkpoint folder (--fresh).")
-    })
 }
 
 /// Gives every subtask its share of the parts, and every source its positions.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headrace_connect::{Prepared, Sink};
 use headrace_core::{Error, Result, time::Micros};
-use headrace_operators::{Barrier, BarrierKind, Counters, FrozenPart, Message, Operator, Output};
+use headrace_operators::{Barrier, BarrierKind, Counters, FrozenPart, Message, Observed, Operator, Output};
 
 use crate::{
     event::SourcePosition,
@@ -116,6 +116,13 @@ impl Link {
             Stage::Pass => Counters::new(),
         }
     }
+
+    fn observed(&self) -> Observed {
+        match &self.stage {
+            Stage::Operator(operator) => operator.observed(),
+            Stage::Sink(_) | Stage::Pass => Observed::default(),
+        }
+    }
 }
 
 /// What a subtask gathers at a barrier.
@@ -147,7 +154,7 @@ pub(crate) trait Supervisor {
     fn collected(&self, collected: Collected);
 }
 
-/// Counters of one node of one subtask.
+/// What one node of one subtask has counted and noticed.
 #[derive(Debug, Clone)]
 pub struct NodeCounters {
     /// The node's uid.
@@ -156,6 +163,8 @@ pub struct NodeCounters {
     pub name: String,
     /// The counts.
     pub counters: Counters,
+    /// What else was noticed.
+    pub observed: Observed,
 }
 
 /// A chain of operators behind one head.
@@ -225,8 +234,12 @@ impl Subtask {
 
     /// The counters of all nodes; the first one's include the rows that came in.
     pub fn counters(&self) -> Vec<NodeCounters> {
-        let counters =
-            |link: &Link| NodeCounters { uid: link.uid.clone(), name: link.name.clone(), counters: link.counters() };
+        let counters = |link: &Link| NodeCounters {
+            uid: link.uid.clone(),
+            name: link.name.clone(),
+            counters: link.counters(),
+            observed: link.observed(),
+        };
         let mut all: Vec<NodeCounters> = self.links.iter().map(counters).collect();
         if let Some(first) = all.first_mut() {
             let (rows, is_source) = match &self.head {

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use headrace_core::{Error, Result};
-use headrace_formats::{ParquetFile, Written};
+use headrace_formats::Written;
 use headrace_operators::Frozen;
 use headrace_plan::Node;
 
 use crate::{
     event::{Event, StateFile},
+    state_file,
     subtask::Collected,
 };
 
@@ -66,10 +67,7 @@ fn write_all(place: &StatePlace, collected: Collected) -> Result<Event> {
 }
 
 fn write_part(path: &Path, part: Box<dyn Frozen>) -> Result<Written> {
-    let rows = part.encode()?;
-    let mut out = ParquetFile::create(path, rows.schema())?;
-    out.write(&rows)?;
-    out.finish()
+    state_file::write(path, &part.encode()?)
 }
 
 /// The writer's inbox; one message a subtask and checkpoint, and one checkpoint at a time.

@@ -81,7 +81,7 @@ impl KeyTable {
         &self.keys.get(number).bytes
     }
 
-    /// One above the highest number in use: how long a column indexed by key must be.
+    /// One above the highest number ever in use: how long a column indexed by key must be.
     pub fn end(&self) -> usize {
         self.slots.end()
     }

@@ -78,13 +78,12 @@ impl<T> Paged<T> {
     /// References to all pages, as they are now. O(pages).
     pub fn freeze(&mut self) -> Frozen<T> {
         let pages = self.pages.iter_mut().map(|page| {
-            if let Page::Owned(values) = page {
-                *page = Page::Shared(Arc::new(std::mem::take(values)));
-            }
-            match page {
-                Page::Shared(values) => Arc::clone(values),
-                Page::Owned(_) => Arc::default(),
-            }
+            let values = match std::mem::replace(page, Page::Owned(Vec::new())) {
+                Page::Owned(values) => Arc::new(values),
+                Page::Shared(values) => values,
+            };
+            *page = Page::Shared(Arc::clone(&values));
+            values
         });
         Frozen { pages: pages.collect() }
     }

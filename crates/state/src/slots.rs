@@ -1,6 +1,7 @@
 //! Which slots of a set of columns are in use.
 
-/// Hands out slot numbers and takes them back; the highest number in use stays close to the number in use.
+/// Hands out slot numbers and takes them back. What was given back is given out again before the range grows, so there
+/// are never more numbers than were once in use together.
 #[derive(Debug, Default)]
 pub struct Slots {
     free: Vec<u32>,
@@ -8,7 +9,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// A free slot; the smallest bound below which all slots in use lie may grow by it.
+    /// A free slot; [`Slots::end`] may grow by it.
     pub fn take(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {
             self.end += 1;

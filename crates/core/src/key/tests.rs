@@ -49,6 +49,15 @@ fn damaged_keys_are_refused() {
 }
 
 #[test]
+fn numbers_beyond_their_column_are_refused() {
+    let keys = |value: i64| Keys::encode(&[Arc::new(Int64Array::from(vec![value])) as ArrayRef], 1).unwrap();
+    for value in [i64::from(i32::MAX), i64::from(i32::MIN), 1 << 31, -(1 << 31) - 1, i64::MAX] {
+        let decoded = decode(keys(value).iter(), &[DataType::Int32]);
+        assert_eq!(decoded.is_ok(), i32::try_from(value).is_ok(), "{value}");
+    }
+}
+
+#[test]
 fn owners_cover_every_subtask_in_order() {
     for parallelism in 1..=KEY_GROUPS {
         let owners: Vec<_> = (0..KEY_GROUPS).map(|group| owner(group, parallelism)).collect();

@@ -7,7 +7,7 @@ use headrace_core::{Result, time::Micros};
 use headrace_sketch::Distinct;
 
 use super::{
-    Aggregate, Finish, damaged,
+    Aggregate, Finish, unreadable,
     value::{ValueRef, Values},
 };
 
@@ -48,6 +48,6 @@ impl Aggregate for ApproxDistinct {
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Distinct> {
-        Distinct::decode(bytes).map_err(|_| damaged())
+        Distinct::decode(bytes).map_err(|error| unreadable(&error))
     }
 }

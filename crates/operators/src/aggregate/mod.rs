@@ -20,6 +20,7 @@ use std::any::Any;
 use arrow_array::{ArrayRef, BinaryArray, BooleanArray, builder::BinaryBuilder};
 use headrace_core::{Code, Error, Result, time::Micros};
 use headrace_plan::DataType;
+use headrace_sketch::SketchError;
 use headrace_state::{Frozen, Paged};
 
 pub use build::result_field;
@@ -217,6 +218,15 @@ fn damaged() -> Error {
     Error::new(Code::CheckpointDamaged, "the stored state of an aggregate cannot be read")
 }
 
+/// A stored sketch that cannot be read; why not decides what the user can do.
+fn unreadable(error: &SketchError) -> Error {
+    match error {
+        SketchError::UnknownVersion { .. } => Error::new(Code::CheckpointVersion, error.to_string())
+            .hint("Resume with the version that wrote it, or start over with --fresh."),
+        _ => Error::new(Code::CheckpointDamaged, error.to_string()),
+    }
+}
+
 /// A finish that its aggregate does not have; the builder never pairs the two.
 fn unfit(finish: &Finish) -> Error {
     Error::internal(format!("an aggregate cannot be finished as {finish:?}"))
@@ -227,4 +237,26 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N]> {
     let (head, tail) = bytes.split_first_chunk::<N>().ok_or_else(damaged)?;
     *bytes = tail;
     Ok(*head)
+}
+
+#[cfg(test)]
+mod tests {
+    use headrace_sketch::{Distinct, TDigest, TopK};
+
+    use super::*;
+
+    #[test]
+    fn a_sketch_of_another_version_is_told_from_a_damaged_one() {
+        let mut bytes = [Vec::new(), Vec::new(), Vec::new()];
+        Distinct::new().encode(&mut bytes[0]);
+        TDigest::new().encode(&mut bytes[1]);
+        TopK::new(3).encode(&mut bytes[2]);
+        let codes = |[distinct, digest, top]: &[Vec<u8>; 3]| {
+            let errors = [Distinct::decode(distinct).err(), TDigest::decode(digest).err(), TopK::decode(top).err()];
+            errors.map(|error| error.map(|error| unreadable(&error).code()))
+        };
+        assert_eq!(codes(&bytes), [None; 3]);
+        assert_eq!(codes(&bytes.clone().map(|bytes| [&[9], &bytes[1..]].concat())), [Some(Code::CheckpointVersion); 3]);
+        assert_eq!(codes(&bytes.map(|bytes| [&bytes[..], &[0]].concat())), [Some(Code::CheckpointDamaged); 3]);
+    }
 }

@@ -7,7 +7,7 @@ use headrace_core::{Result, time::Micros};
 use headrace_sketch::TDigest;
 
 use super::{
-    Aggregate, Finish, damaged, unfit,
+    Aggregate, Finish, unfit, unreadable,
     value::{ValueRef, Values},
 };
 
@@ -51,6 +51,6 @@ impl Aggregate for Quantile {
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<TDigest> {
-        TDigest::decode(bytes).map_err(|_| damaged())
+        TDigest::decode(bytes).map_err(|error| unreadable(&error))
     }
 }

@@ -10,7 +10,7 @@ use headrace_plan::DataType;
 use headrace_sketch::TopK as Sketch;
 
 use super::{
-    Aggregate, Finish, damaged, unfit,
+    Aggregate, Finish, unfit, unreadable,
     value::{Value, Values, build},
 };
 
@@ -77,6 +77,6 @@ impl Aggregate for TopK {
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Sketch> {
-        Sketch::decode(bytes).map_err(|_| damaged())
+        Sketch::decode(bytes).map_err(|error| unreadable(&error))
     }
 }

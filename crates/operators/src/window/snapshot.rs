@@ -1,4 +1,4 @@
-//! The window operator's parts of a checkpoint, format version 1.
+//! The window operator's parts of a checkpoint; their version is [`STATE_VERSION`](crate::STATE_VERSION).
 //!
 //! `slices` holds the raw states, a row per key and slice; `held` the rows that wait; `watermark` how far the subtask has
 //! come. Merged states are not stored: they are a function of the raw ones.

@@ -41,13 +41,7 @@ impl Candidate {
 
 impl HeavyHitters {
     pub(super) fn new(k: u16) -> Self {
-        let most = usize::from(TopK::MAX_K);
-        Self {
-            counters: CountMin::new(),
-            candidates: Vec::new(),
-            kept: (usize::from(k) * 8).clamp(TopK::EXACT_LIMIT, most),
-            threshold: 0,
-        }
+        Self { counters: CountMin::new(), candidates: Vec::new(), kept: kept(k), threshold: 0 }
     }
 
     #[inline]
@@ -136,6 +130,11 @@ impl HeavyHitters {
     pub(super) fn decode(reader: &mut Reader<'_>, k: u16) -> Result<Self, SketchError> {
         let threshold = reader.varint()?;
         let count = reader.length()?;
+        let kept = kept(k);
+        // Checked before anything is allocated for them.
+        if count >= 2 * kept {
+            return Err(reader.damaged("there are more candidates than the limit"));
+        }
         let mut candidates: Vec<Candidate> = Vec::new();
         for _ in 0..count {
             let candidate = Candidate::new(take_value(reader)?);
@@ -149,12 +148,16 @@ impl HeavyHitters {
             return Err(reader.damaged("so few values would have been counted exactly"));
         }
         let counters = CountMin::decode(reader)?;
-        let empty = Self::new(k);
-        if candidates.len() >= 2 * empty.kept {
-            return Err(reader.damaged("there are more candidates than the limit"));
+        if threshold > counters.total() {
+            return Err(reader.damaged("the threshold is above the sum of all counts"));
         }
-        Ok(Self { counters, candidates, threshold, ..empty })
+        Ok(Self { counters, candidates, kept, threshold })
     }
+}
+
+/// How many candidates are kept for the `k` most frequent values.
+fn kept(k: u16) -> usize {
+    (usize::from(k) * 8).clamp(TopK::EXACT_LIMIT, usize::from(TopK::MAX_K))
 }
 
 /// Appends a value behind its length.

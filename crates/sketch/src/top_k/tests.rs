@@ -204,6 +204,20 @@ proptest! {
 }
 
 #[test]
+fn a_dense_encoding_that_no_counter_writes_is_refused() {
+    let mut sketch = TopK::new(1);
+    (0..100).for_each(|rank| sketch.update(&name(rank), 1));
+    let bytes = encoded(&sketch);
+    assert_eq!(bytes[4..6], [0, 100], "threshold and number of candidates");
+    let changed = |at: usize, value: u8| TopK::decode(&[&bytes[..at], &[value], &bytes[at + 1..]].concat());
+    assert!(changed(4, 100).is_ok(), "the sum of all counts is 100");
+    assert!(changed(4, 101).unwrap_err().to_string().contains("threshold"));
+    assert!(changed(5, 127).unwrap_err().to_string().contains("damaged"));
+    let many = [&bytes[..5], &[0x80, 1], &bytes[6..]].concat();
+    assert!(TopK::decode(&many).unwrap_err().to_string().contains("more candidates"));
+}
+
+#[test]
 fn promotion_depends_on_the_set_size() {
     let (mut left, mut right) = (TopK::new(1), TopK::new(1));
     (0..40).for_each(|rank| left.update(&name(rank), 1));
