@@ -200,6 +200,22 @@ describe.each(['before', 'behind'] as const)('partitions that meet %s watermark(
     expect(late()).toEqual([]);
   });
 
+  test('do not keep back what others had reached when they ended', () => {
+    const { driver, push, fired, late } = scene(meeting);
+    push(B, 10);
+    push(A, 20, 250);
+    // A ends before the time has gone by after which B is idle.
+    driver.finish(A);
+    expect(fired()).toEqual([]);
+    driver.advanceClock('10s');
+    expect(fired()).toEqual([[0, 2]]);
+    push(B, 210, 260);
+    expect(fired()).toEqual([]);
+    driver.finish(B);
+    expect(fired()).toEqual([[200, 3]]);
+    expect(late()).toEqual([]);
+  });
+
   test('are as they were told to be after a crash: the watermark stays, idleness is found out again', () => {
     const { driver, push, fired, late } = scene(meeting);
     push(A, 20, 250);

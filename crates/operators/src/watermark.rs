@@ -97,11 +97,23 @@ impl Watermark {
                 self.idle = false;
                 out.send(Message::Watermark(self.emitted));
             }
-            None if !self.idle => {
-                self.idle = true;
-                out.send(Message::Idle);
-            }
-            _ => {}
+            Some(_) => {}
+            None => self.stand_still(out),
+        }
+    }
+
+    // All that have not ended are idle. Those that have ended hold nobody back, but where they came to was reached.
+    fn stand_still(&mut self, out: &mut Output) {
+        let ended = self.partitions.values().filter(|partition| partition.ended);
+        let reached = ended.map(|partition| saturating_sub(partition.largest, self.spec.lag)).max();
+        if let Some(reached) = reached.filter(|reached| *reached > self.emitted) {
+            self.emitted = reached;
+            self.idle = false;
+            out.send(Message::Watermark(reached));
+        }
+        if !self.idle {
+            self.idle = true;
+            out.send(Message::Idle);
         }
     }
 

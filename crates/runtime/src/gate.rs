@@ -8,6 +8,8 @@ use crate::channel::Receiver;
 struct Input {
     channel: Receiver,
     watermark: Micros,
+    /// The last watermark below +∞.
+    reached: Micros,
     idle: bool,
     /// The barrier has come, and what follows it must wait for the barriers of the others.
     blocked: bool,
@@ -26,6 +28,8 @@ pub(crate) struct Gate {
     turn: usize,
     watermark: Micros,
     idle: bool,
+    /// What it was last told has to be followed by that it is idle.
+    owes_idle: bool,
     barrier: Option<Barrier>,
     ended: bool,
 }
@@ -33,12 +37,20 @@ pub(crate) struct Gate {
 impl Gate {
     /// A gate over these channels.
     pub(crate) fn new(channels: Vec<Receiver>) -> Self {
-        let input = |channel| Input { channel, watermark: MINUS_INFINITY, idle: false, blocked: false, ended: false };
+        let input = |channel| Input {
+            channel,
+            watermark: MINUS_INFINITY,
+            reached: MINUS_INFINITY,
+            idle: false,
+            blocked: false,
+            ended: false,
+        };
         Gate {
             inputs: channels.into_iter().map(input).collect(),
             turn: 0,
             watermark: MINUS_INFINITY,
             idle: false,
+            owes_idle: false,
             barrier: None,
             ended: false,
         }
@@ -49,6 +61,10 @@ impl Gate {
     /// Inputs whose watermark is the lowest come first, and in turn: what the others send could not fire anything yet,
     /// so it rather fills their channels, and holds back a source that runs ahead, than the state behind the gate.
     pub(crate) fn poll(&mut self) -> Option<Message> {
+        if std::mem::take(&mut self.owes_idle) {
+            self.idle = true;
+            return Some(Message::Idle);
+        }
         loop {
             let lowest = self.inputs.iter().filter(|input| input.is_open()).map(|input| input.watermark).min()?;
             let (at, message) = self.receive(|watermark| watermark == lowest).or_else(|| self.receive(|_| true))?;
@@ -80,6 +96,9 @@ impl Gate {
             Message::Watermark(watermark) => {
                 let input = &mut self.inputs[at];
                 input.watermark = input.watermark.max(watermark);
+                if watermark < PLUS_INFINITY {
+                    input.reached = input.reached.max(watermark);
+                }
                 input.idle = false;
                 return self.merge();
             }
@@ -116,12 +135,26 @@ impl Gate {
                 self.idle = false;
                 Some(Message::Watermark(self.watermark))
             }
-            None if !self.idle => {
-                self.idle = true;
-                Some(Message::Idle)
-            }
-            _ => None,
+            Some(_) => None,
+            None => self.stand_still(),
         }
+    }
+
+    // All that have rows to come are idle. Those at +∞ hold nobody back, but where they came to was reached; that is said
+    // first, and that it goes no further with the next message.
+    fn stand_still(&mut self) -> Option<Message> {
+        let over = self.inputs.iter().filter(|input| input.watermark == PLUS_INFINITY);
+        let reached = over.map(|input| input.reached).max().filter(|reached| *reached > self.watermark);
+        if let Some(reached) = reached {
+            self.watermark = reached;
+            (self.idle, self.owes_idle) = (false, true);
+            return Some(Message::Watermark(reached));
+        }
+        if self.idle {
+            return None;
+        }
+        self.idle = true;
+        Some(Message::Idle)
     }
 
     fn align(&mut self) -> Option<Message> {
