@@ -75,9 +75,8 @@ export class TestDriver<R extends object = Row> {
   /** Sends a row, or rows in any of the forms that sources take, through the pipeline. */
   push(rows: Row | Rows, source?: SourceRef): void {
     const { node, schema } = this.#source(source);
-    const isRow = !Array.isArray(rows) && Object.getPrototypeOf(rows) === Object.prototype;
     try {
-      const { columns } = concatChunks(schema, toChunks(schema, isRow ? [rows] : rows));
+      const { columns } = concatChunks(schema, toChunks(schema, isRow(schema, rows) ? [rows] : rows));
       const { layout, buffers } = pack(columns);
       this.#act(() => this.#binding.push(node, layout, buffers));
     } catch (error) {
@@ -187,6 +186,17 @@ export class TestDriver<R extends object = Row> {
       ref === undefined ? 'The pipeline has several sources.' : `The pipeline has no source ${ref}.`;
     throw new HeadraceError('HR_OPTION_INVALID', text, { hint: `Name one: ${names}.` });
   }
+}
+
+/**
+ * Whether an object is one row, rather than an array of values per column: some column that does not hold lists or bytes
+ * has no array.
+ */
+function isRow(schema: readonly Field[], rows: unknown): rows is Row {
+  if (Array.isArray(rows) || Object.getPrototypeOf(rows) !== Object.prototype) return false;
+  const plain = schema.filter(({ data }) => data.type !== 'list' && data.type !== 'binary');
+  const isArrayLike = (value: unknown) => Array.isArray(value) || ArrayBuffer.isView(value);
+  return plain.length === 0 || plain.some(({ name }) => !isArrayLike((rows as Row)[name]));
 }
 
 /**

@@ -46,7 +46,7 @@ fn stamp(criterion: &mut Criterion) {
         ("all_equally_behind", batches(|row| if row == 0 { 100 * MINUTE } else { 0 })),
         ("disordered", batches(|row| row as Micros * step - delay(row))),
     ];
-    let spec = WatermarkSpec { column: 0, lag: 180 * MINUTE, idle: None, max_ahead: None };
+    let spec = WatermarkSpec { column: 0, lag: 180 * MINUTE, replaces: false, idle: None, max_ahead: None };
     for (name, batches) in &inputs {
         group.bench_function(*name, |bencher| {
             bencher.iter(|| {

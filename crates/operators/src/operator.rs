@@ -94,7 +94,12 @@ pub trait Operator: Send {
         out.send(Message::PartitionEnd(partition));
     }
 
-    /// Learns the time when its source had no rows to give; µs of the injected clock.
+    /// Learns that no rows are to be expected from before here for now.
+    fn on_idle(&mut self, out: &mut Output) {
+        out.send(Message::Idle);
+    }
+
+    /// Learns the time, now and then; µs of the injected clock.
     fn on_clock(&mut self, _now: Micros, _out: &mut Output) {}
 
     /// References to the state as it is now. Never changes what the operator will answer.

@@ -23,6 +23,8 @@ const FAR: Micros = 60_000_000;
 pub struct WatermarkSpec {
     /// The index of the event-time column.
     pub column: usize,
+    /// Whether another `watermark()` stands before this one, whose event time this one takes the place of.
+    pub replaces: bool,
     /// How far the watermark stays behind the largest event time; µs.
     pub lag: Micros,
     /// After how long without rows a partition leaves the minimum; µs.
@@ -199,8 +201,12 @@ impl Operator for Watermark {
         Ok(())
     }
 
-    // Only the test driver sends a watermark from before here: it moves M, as a row with that time and no content.
+    // The watermark of another event time says nothing about this one. Besides, only the test driver sends a watermark
+    // from before here: it moves M, as a row with that time and no content.
     fn on_watermark(&mut self, watermark: Micros, out: &mut Output) -> Result<()> {
+        if self.spec.replaces {
+            return Ok(());
+        }
         for partition in self.partitions.values_mut() {
             match watermark {
                 PLUS_INFINITY => partition.ended = true,
@@ -218,8 +224,12 @@ impl Operator for Watermark {
     fn on_partition_end(&mut self, partition: u32, out: &mut Output) {
         self.partitions.entry(partition).or_insert(Partition::NEW).ended = true;
         self.look_for_far_ahead(partition, true);
+        out.send(Message::PartitionEnd(partition));
         self.advance(out);
     }
+
+    // Whether partitions are idle is decided here, by rows and the clock.
+    fn on_idle(&mut self, _out: &mut Output) {}
 
     fn on_clock(&mut self, now: Micros, out: &mut Output) {
         let Some(idle) = self.spec.idle else { return };

@@ -19,8 +19,9 @@ use crate::{
     gate::Gate,
     head::{CallUse, Calls, Head, Pull},
     host::{Host, Line},
+    link::{Link, Stage, Target},
     park::Parker,
-    subtask::{Link, SharedParker, Stage, Subtask, Target},
+    subtask::{SharedParker, Subtask},
 };
 
 /// Batches that lie ready for a function of the host beside those it works on, so that neither has to wake the other
@@ -287,6 +288,7 @@ impl Context<'_> {
             Op::Watermark { column, lag, idle, max_ahead } => {
                 let spec = WatermarkSpec {
                     column: input.schema.index_of(column)?,
+                    replaces: compiled.has_watermark(node),
                     lag: *lag,
                     idle: *idle,
                     max_ahead: *max_ahead,

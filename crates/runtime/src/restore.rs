@@ -11,8 +11,9 @@ use crate::{
     build::Built,
     compile::CompiledPlan,
     event::{SourcePosition, StateFile},
+    link::Stage,
     state_file,
-    subtask::{Stage, Subtask},
+    subtask::Subtask,
 };
 
 /// What a manifest says about state; the rest of it is the coordinator's.

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use headrace_connect::{Prepared, Sink};
+use headrace_connect::Prepared;
 use headrace_core::{Error, Result, time::Micros};
-use headrace_operators::{Barrier, BarrierKind, Counters, FrozenPart, Message, Observed, Operator, Output};
+use headrace_operators::{Barrier, BarrierKind, Counters, FrozenPart, Message, Observed};
 
 use crate::{
     event::SourcePosition,
     exchange::{Exchange, Pending},
     head::{Head, Next},
+    link::{Link, Stage, Target},
+    own_time::OwnTime,
 };
 
 /// Steps that are taken before the caller is asked again whether to go on.
@@ -24,105 +26,6 @@ pub enum Step {
     Blocked(Option<Micros>),
     /// The subtask has ended.
     Done,
-}
-
-/// What a node of the chain does with its messages.
-pub(crate) enum Stage {
-    /// Hands everything on: the place of a source, a union, a call to the host.
-    Pass,
-    Operator(Box<dyn Operator>),
-    Sink(Box<dyn Sink>),
-}
-
-/// Where an output of a node leads.
-#[derive(Clone, Copy)]
-pub(crate) enum Target {
-    Local(usize),
-    Exchange(usize),
-}
-
-/// One node of the chain.
-pub(crate) struct Link {
-    /// The node's number in the plan.
-    pub(crate) node: usize,
-    pub(crate) uid: String,
-    pub(crate) name: String,
-    pub(crate) at: Option<String>,
-    pub(crate) stage: Stage,
-    pub(crate) targets: Vec<(u32, Target)>,
-    output: Output,
-}
-
-impl Link {
-    pub(crate) fn new(node: usize, plan: &headrace_plan::Node, stage: Stage, targets: Vec<(u32, Target)>) -> Self {
-        let connected = [0, 1].map(|port| targets.iter().any(|(from, _)| *from == port));
-        Link {
-            node,
-            uid: plan.uid.clone(),
-            name: plan.name.clone(),
-            at: plan.at.clone(),
-            stage,
-            targets,
-            output: Output::new(connected),
-        }
-    }
-
-    fn place(&self, error: Error) -> Error {
-        error.in_operator(&self.uid, &self.name, self.at.as_deref())
-    }
-
-    fn take(&mut self, message: Message, collected: &mut Option<Collected>) -> Result<()> {
-        headrace_store::panic_point(&self.uid);
-        match (&mut self.stage, message) {
-            (Stage::Operator(operator), Message::Batch(batch)) => {
-                let origin = batch.origin;
-                let at_row = |error: Error| error.at_row(origin.partition, origin.first_row);
-                operator.on_batch(batch, &mut self.output).map_err(at_row)?;
-            }
-            (Stage::Operator(operator), Message::Watermark(watermark)) => {
-                operator.on_watermark(watermark, &mut self.output)?;
-            }
-            (Stage::Operator(operator), Message::PartitionEnd(partition)) => {
-                operator.on_partition_end(partition, &mut self.output);
-            }
-            (Stage::Sink(sink), Message::Batch(batch)) => sink.write(batch)?,
-            (_, Message::Barrier(barrier)) => {
-                if let Some(collected) = collected {
-                    self.freeze(barrier, collected)?;
-                }
-                self.output.send(Message::Barrier(barrier));
-            }
-            (_, message) => self.output.send(message),
-        }
-        Ok(())
-    }
-
-    fn freeze(&mut self, barrier: Barrier, collected: &mut Collected) -> Result<()> {
-        match &mut self.stage {
-            Stage::Operator(operator) => {
-                let parts = operator.freeze()?;
-                collected.parts.extend(parts.into_iter().map(|part| (self.node, self.uid.clone(), part)));
-            }
-            Stage::Sink(sink) => collected.prepared.extend(sink.prepare(barrier.kind)?),
-            Stage::Pass => {}
-        }
-        Ok(())
-    }
-
-    fn counters(&self) -> Counters {
-        match &self.stage {
-            Stage::Operator(operator) => operator.counters(),
-            Stage::Sink(sink) => sink.counters(),
-            Stage::Pass => Counters::new(),
-        }
-    }
-
-    fn observed(&self) -> Observed {
-        match &self.stage {
-            Stage::Operator(operator) => operator.observed(),
-            Stage::Sink(_) | Stage::Pass => Observed::default(),
-        }
-    }
 }
 
 /// What a subtask gathers at a barrier.
@@ -182,6 +85,9 @@ pub struct Subtask {
     exhausted: bool,
     ending: bool,
     rows_in: u64,
+    time: OwnTime,
+    /// Whether the last step ended because what was done found no room.
+    had_no_room: bool,
 }
 
 impl Subtask {
@@ -198,6 +104,8 @@ impl Subtask {
             exhausted: false,
             ending: false,
             rows_in: 0,
+            time: OwnTime::default(),
+            had_no_room: false,
         }
     }
 
@@ -256,6 +164,9 @@ impl Subtask {
     /// # Errors
     /// The job's failure, with the operator's place.
     pub(crate) fn step(&mut self, now: Micros, supervisor: &dyn Supervisor) -> Result<Step> {
+        if std::mem::take(&mut self.had_no_room) {
+            self.time.skip(now);
+        }
         for _ in 0..BURST {
             let step = match self.stack.pop() {
                 Some(task) => self.run(task)?,
@@ -287,6 +198,7 @@ impl Subtask {
             }
             Task::Send(exchange, mut pending) => {
                 if !self.exchanges[exchange].send(&mut pending) {
+                    self.had_no_room = true;
                     self.stack.push(Task::Send(exchange, pending));
                     return Ok(Step::Blocked(None));
                 }
@@ -343,6 +255,12 @@ impl Subtask {
         if self.exhausted {
             return Ok(Step::Blocked(None));
         }
+        if self.time.is_due(now) {
+            self.tell_time()?;
+            if !self.stack.is_empty() {
+                return Ok(Step::Worked);
+            }
+        }
         self.at_work = 0;
         let next = self.head.next(now);
         match next.map_err(|error| self.at_head(error))? {
@@ -372,7 +290,10 @@ impl Subtask {
 
     fn start(&mut self, message: Message, now: Micros) -> Step {
         match &message {
-            Message::Batch(batch) => self.rows_in += batch.rows() as u64,
+            Message::Batch(batch) => {
+                self.rows_in += batch.rows() as u64;
+                self.time.rows();
+            }
             Message::Barrier(barrier) => self.collect(*barrier, now),
             Message::End => self.ending = true,
             _ => {}
@@ -396,16 +317,23 @@ impl Subtask {
         });
     }
 
-    // The head has nothing: the operators learn the time, which may make a partition idle.
-    fn idle(&mut self, now: Micros, until: Option<Micros>) -> Result<Step> {
+    // The operators learn the time, which may make a partition idle.
+    fn tell_time(&mut self) -> Result<()> {
         for at in 0..self.links.len() {
             self.at_work = at;
             let link = &mut self.links[at];
             if let Stage::Operator(operator) = &mut link.stage {
-                operator.on_clock(now, &mut link.output);
+                operator.on_clock(self.time.now(), &mut link.output);
             }
             self.follow(at)?;
         }
+        Ok(())
+    }
+
+    // The head has nothing, so all the time that has gone by counts.
+    fn idle(&mut self, now: Micros, until: Option<Micros>) -> Result<Step> {
+        self.time.no_rows(now);
+        self.tell_time()?;
         Ok(if self.stack.is_empty() { Step::Blocked(until) } else { Step::Worked })
     }
 }

@@ -21,7 +21,7 @@ impl Random {
 }
 
 fn spec(lag: Micros) -> WatermarkSpec {
-    WatermarkSpec { column: 0, lag, idle: None, max_ahead: None }
+    WatermarkSpec { column: 0, lag, replaces: false, idle: None, max_ahead: None }
 }
 
 /// The operator after all rows of its partitions, which take turns by batches.

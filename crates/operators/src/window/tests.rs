@@ -165,7 +165,7 @@ impl Answer {
 /// Runs a case in batches of random sizes up to `batch_rows`, restoring from a snapshot now and then if asked to.
 fn run(case: &Case, batch_rows: i64, restores: bool, random: &mut Random) -> (Answer, Counters) {
     let spec = spec(case);
-    let mark = WatermarkSpec { column: 1, lag: case.lag, idle: None, max_ahead: None };
+    let mark = WatermarkSpec { column: 1, lag: case.lag, replaces: false, idle: None, max_ahead: None };
     let mut watermark = crate::Watermark::new(mark, [0]);
     let mut window = Window::new(spec.clone()).unwrap();
     let mut answer = Answer::default();
@@ -264,7 +264,7 @@ fn a_large_answer_comes_in_steps() {
     let case = Case { size: 60, slide: 1, offset: 0, lag: 0, lateness: 0, rows };
     let mut window = Window::new(spec(&case)).unwrap();
     let mut out = Output::new([true, false]);
-    let mark = WatermarkSpec { column: 1, lag: 0, idle: None, max_ahead: None };
+    let mark = WatermarkSpec { column: 1, lag: 0, replaces: false, idle: None, max_ahead: None };
     crate::Watermark::new(mark, [0]).on_batch(batch(&case.rows), &mut out).unwrap();
     let (messages, _) = out.take();
     for (_, message) in messages {

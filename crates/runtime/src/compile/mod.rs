@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use arrow_schema::{Schema, SchemaRef};
 use headrace_core::{Code, Error, Result, key::KEY_GROUPS};
-use headrace_plan::{JobOptions, Node, PLAN_VERSION, Plan, data_type::from_schema};
+use headrace_plan::{JobOptions, Node, Op, PLAN_VERSION, Plan, data_type::from_schema};
 use serde_json::{Value, json};
 
 pub(crate) use graph::{Chain, Edge, EdgeKind, Graph, lineage};
@@ -63,6 +63,14 @@ fn check_options(options: &JobOptions) -> Result<()> {
 }
 
 impl CompiledPlan {
+    /// Whether a `watermark()` stands before a node.
+    pub(crate) fn has_watermark(&self, node: &Node) -> bool {
+        node.inputs.iter().any(|input| {
+            let before = &self.plan.nodes[input.node as usize];
+            matches!(before.op, Op::Watermark { .. }) || self.has_watermark(before)
+        })
+    }
+
     /// The columns that a node with one input reads.
     pub(crate) fn input_schema(&self, node: usize) -> SchemaRef {
         let from = self.plan.nodes[node].inputs.first().and_then(|input| {
