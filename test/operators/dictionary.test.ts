@@ -20,6 +20,7 @@ import {
   t,
   tumbling,
 } from '../../ts/index.ts';
+import { testDriver } from '../../ts/testing/index.ts';
 import { finished } from '../finished.ts';
 import { forAll } from '../seeds.ts';
 
@@ -134,6 +135,26 @@ async function parquetFiles(file: string): Promise<string[]> {
   const names = (await readdir(file)).filter((name) => name.endsWith('.parquet'));
   return names.sort().map((name) => path.join(file, name));
 }
+
+test('keys survive a crash and another parallelism', () => {
+  const totals = source
+    .rows([], { schema: encoded })
+    .watermark('at', { lag: micros(0) })
+    .keyBy('place')
+    .window(tumbling(micros(100)))
+    .aggregate((f) => ({ total: sum(f.n) }));
+  const driver = testDriver(totals);
+  const list = ['b', null, 'a'].map((place, row) => ({ at: BigInt(row), place, n: 1n }));
+  // Each push has a dictionary of its own, and the same keys in other places.
+  driver.push(list);
+  driver.crashAndRestore({ parallelism: 4 });
+  driver.push([...list].reverse().map((row) => ({ ...row, at: 3n })));
+  driver.crashAndRestore({ parallelism: 1 });
+  driver.push(list.map((row) => ({ ...row, at: 4n })));
+  driver.advanceWatermark(100n);
+  const found = driver.rows().map(({ place, total }) => `${place} ${total}`);
+  expect(found.sort()).toEqual(['a 3', 'b 3', 'null 3']);
+});
 
 test('a Parquet file holds text, whoever reads it', async () => {
   const list = Array.from({ length: 2000 }, (_, row) => {

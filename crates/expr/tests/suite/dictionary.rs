@@ -16,11 +16,11 @@ fn batch() -> RecordBatch {
     let texts = StringArray::from(vec![Some("7"), None, Some("7"), Some("éa"), Some("")]);
     let columns: [(&str, ArrayRef); 2] =
         [("text", Arc::new(texts)), ("dictionary", Arc::new(DictionaryArray::new(places, values)))];
-    RecordBatch::try_from_iter(columns).unwrap()
+    RecordBatch::try_from_iter(columns).expect("columns of one length")
 }
 
 fn evaluate(compiled: &Compiled) -> ArrayRef {
-    let result = compiled.evaluate(&batch()).unwrap();
+    let result = compiled.evaluate(&batch()).expect("a value for every row");
     assert_eq!(result.data_type(), &compiled.data_type().to_arrow());
     result
 }
