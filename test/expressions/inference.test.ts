@@ -15,9 +15,9 @@ import { fieldsOf } from '../../ts/api/types.ts';
 import type { AnySchema, Stream } from '../../ts/index.ts';
 import * as headrace from '../../ts/index.ts';
 import { lower } from '../../ts/plan/lower.ts';
-import { KINDS, type Kind, schema } from './columns.ts';
+import { KINDS, type Kind, schema as plainSchema } from './columns.ts';
 
-const { Aggregate, isHeadraceError, sink, source, tumbling, hours } = headrace;
+const { Aggregate, isHeadraceError, sink, source, t, tumbling, hours } = headrace;
 
 const NUMBERS = ['i32', 'i64', 'f32', 'f64'] as const;
 const ORDERED = KINDS.filter((kind) => kind !== 'binary');
@@ -115,7 +115,12 @@ const AGGREGATES = [
   ]),
 ].flatMap((aggregate) => [aggregate, `${aggregate}.filter(f.bool)`]);
 
-const ALL = [...OPERATIONS, ...AGGREGATES];
+/** What is done with texts, done with dictionaries: both sides of an operation, and each alone. */
+const ENCODED = [...OPERATIONS, ...AGGREGATES]
+  .filter((text) => text.includes('f.utf8'))
+  .flatMap((text) => [text.replaceAll('f.utf8', 'f.dictionary'), text.replace('f.utf8', 'f.dictionary')]);
+
+const ALL = [...new Set([...OPERATIONS, ...AGGREGATES, ...ENCODED])];
 
 /** A type with its nullability, as `i64` or `i64?`. */
 type Verdict = string | undefined;
@@ -180,6 +185,9 @@ function verdict(type: string): Verdict {
   if (kind === undefined) throw new Error(`The checker says ${type}`);
   return parameter === 'null' ? `${kind}?` : kind;
 }
+
+/** The columns again, and texts that come in dictionaries: to the checker they are text. */
+const schema = { ...plainSchema, dictionary: t.dictionary().nullable(), dictionarySet: t.dictionary() };
 
 const f = columnsObject<Record<string, unknown>>(fieldsOf(schema));
 

@@ -41,15 +41,17 @@ interface Case {
   readonly maxAhead: number | undefined;
   readonly parallelism: number;
   readonly batchRows: number;
+  /** Whether texts come in dictionaries. */
+  readonly encoded: boolean;
 }
 
-const schema = {
+const schema = (text: typeof t.utf8) => ({
   at: t.timestamp().nullable(),
-  key: t.utf8().nullable(),
+  key: text().nullable(),
   n: t.i64().nullable(),
   x: t.f64(),
-  word: t.utf8().nullable(),
-};
+  word: text().nullable(),
+});
 
 const row = fc.record<Row>({
   at: fc.option(
@@ -72,6 +74,7 @@ const cases = fc.record<Case>({
   maxAhead: fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined }),
   parallelism: fc.integer({ min: 1, max: 4 }),
   batchRows: fc.integer({ min: 1, max: 9 }),
+  encoded: fc.boolean(),
 });
 
 /** The exact aggregates of a window's rows, in partition order. */
@@ -125,7 +128,8 @@ function naive(tried: Case): NaiveResult<Row, Result> {
 
 async function engine(tried: Case) {
   const { size, slide, offset, lag, lateness, maxAhead, parallelism, batchRows } = tried;
-  const [one, ...others] = tried.partitions.map((rows) => source.rows([...rows], { schema }));
+  const columns = { schema: schema(tried.encoded ? t.dictionary : t.utf8) };
+  const [one, ...others] = tried.partitions.map((rows) => source.rows([...rows], columns));
   if (one === undefined) throw new Error('no partition');
   const windows = one
     .union(...others)

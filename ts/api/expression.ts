@@ -14,7 +14,8 @@ export class Expression {
 
   constructor(node: Expr, data: DataType | undefined) {
     this.node = node;
-    this.data = data;
+    // To whatever stands beside it a dictionary is text.
+    this.data = data?.type === 'dictionary' ? { type: 'utf8' } : data;
   }
 
   cast(to: Type<AnyExpr>): Expression {

@@ -36,7 +36,8 @@ export type Yielded<T extends Types> = InputRowOf<SchemaOf<T>> | RowsOf<SchemaOf
  * Rows of Parquet files, in the order of the list and in file order.
  *
  * With a `schema`, only its columns are read, and they must have its types. Without one the columns are read from the
- * first file now: misspelt names are found at once, but not by the type checker.
+ * first file now: misspelt names are found at once, but not by the type checker. Text is read as a dictionary only where
+ * one is declared.
  */
 function parquet<T extends Types | undefined = undefined>(
   paths: string | readonly string[],
@@ -64,7 +65,11 @@ function rows<T extends Types>(
   );
 }
 
-/** The rows of an apache-arrow `Table`, in order. They are copied when the job is created, and can be replayed. */
+/**
+ * The rows of an apache-arrow `Table`, in order. They are copied when the job is created, and can be replayed. A
+ * dictionary stays one where it is declared; without a schema it is read as its values, because
+ * arrow-js makes a dictionary of any array of strings.
+ */
 function table<T extends Types | undefined = undefined>(
   data: ForeignArrow,
   options: RateOptions & { readonly schema?: T } = {},

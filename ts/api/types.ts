@@ -62,6 +62,13 @@ export const t = {
   f64: (): Type<F64> => new Type({ type: 'f64' }),
   /** Text; `string`. */
   utf8: (): Type<Utf8> => new Type({ type: 'utf8' }),
+  /**
+   * Text whose values are held once for each batch, in a dictionary; `string`. For columns of few values: as the only key
+   * of a window it saves looking at the text of every row. To the type checker it is text, and any expression over it
+   * yields `utf8`; only the column itself, or `cast(t.dictionary())`, is a dictionary. A batch that goes to JavaScript
+   * carries its whole dictionary.
+   */
+  dictionary: (): Type<Utf8> => new Type({ type: 'dictionary' }),
   /** Bytes; `Uint8Array`. */
   binary: (): Type<Binary> => new Type({ type: 'binary' }),
   /** A calendar day; `number` of days since 1970-01-01. */

@@ -16,7 +16,10 @@ export interface ArrayData {
   readonly nullCount: number;
   /** One bit per value, least significant first; null when no value is null. */
   readonly validity: Uint8Array | null;
-  /** By type: values; or offsets and bytes (`utf8`, `binary`); or offsets (`list`); or none (`struct`). */
+  /**
+   * By type: values; or offsets and bytes (`utf8`, `binary`); or offsets (`list`); or none (`struct`); or 32-bit places
+   * in the only child (`dictionary`).
+   */
   readonly buffers: readonly Uint8Array[];
   readonly children: readonly ArrayData[];
 }
@@ -38,9 +41,13 @@ function buffersOf(type: DataType): number {
   return type.type === 'utf8' || type.type === 'binary' ? 2 : 1;
 }
 
+/** The child of a dictionary: its texts. */
+export const DICTIONARY_TEXTS: Field = { name: 'texts', data: { type: 'utf8' }, nullable: false };
+
 /** The children of a type as fields. */
 export function childrenOf(type: DataType): readonly Field[] {
   if (type.type === 'struct') return type.fields;
+  if (type.type === 'dictionary') return [DICTIONARY_TEXTS];
   return type.type === 'list' ? [{ name: 'item', data: type.item, nullable: true }] : [];
 }
 
@@ -103,6 +110,12 @@ export function isNullAt({ validity }: ArrayData, row: number): boolean {
 /** The bytes of a typed array. */
 export function bytesOf(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** The places of a dictionary's rows; at a null stands any number. */
+export function placesOf({ buffers, length }: ArrayData): Int32Array {
+  const { buffer, byteOffset } = buffers[0] ?? NO_BYTES;
+  return new Int32Array(buffer, byteOffset, length);
 }
 
 /** The offsets of a variable-length array: where each value starts, and one past the last where it ends. */

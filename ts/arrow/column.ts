@@ -1,6 +1,6 @@
 /** A column of a batch, read by row or as a whole. */
 import type { DataType, Field } from '../plan/generated.ts';
-import { type ArrayData, childrenOf, isNullAt, offsetsOf } from './array-data.ts';
+import { type ArrayData, childrenOf, isNullAt, offsetsOf, placesOf } from './array-data.ts';
 import { rowShape } from './row-shape.ts';
 
 /**
@@ -18,8 +18,8 @@ export type ColumnValues<V> = [NonNullable<V>] extends [bigint]
 /**
  * A column. Reading it in a loop: `const { values } = batch.column('delay')`, then `values[row]`.
  *
- * JavaScript's side of each type: `bool` boolean; `i32`, `f32`, `f64` number; `i64` bigint; `utf8` string; `binary`
- * Uint8Array; `date` number of days since 1970-01-01; `timestamp` bigint of µs since the epoch; `duration` bigint of
+ * JavaScript's side of each type: `bool` boolean; `i32`, `f32`, `f64` number; `i64` bigint; `utf8` and `dictionary` string;
+ * `binary` Uint8Array; `date` number of days since 1970-01-01; `timestamp` bigint of µs since the epoch; `duration` bigint of
  * µs; `list` array; `struct` object.
  */
 export class Column<V = unknown> {
@@ -37,7 +37,7 @@ export class Column<V = unknown> {
     this.#data = data;
   }
 
-  /** All values. Numbers cost nothing; booleans, text, bytes, lists and structs are decoded on first use, O(rows). */
+  /** All values. Numbers cost nothing; everything else is decoded on first use, O(rows). */
   get values(): ColumnValues<V> {
     this.#values ??= decode(this.#data);
     return this.#values as ColumnValues<V>;
@@ -88,6 +88,8 @@ function decode(data: ArrayData): ArrayLike<unknown> {
       return decodeBits(data);
     case 'utf8':
       return decodeText(data);
+    case 'dictionary':
+      return decodePlaces(data);
     case 'binary':
       return decodeBytes(data);
     case 'list':
@@ -137,6 +139,12 @@ function decodeText(data: ArrayData): string[] {
     from = to;
   }
   return values;
+}
+
+/** Each value is decoded once, so equal rows hold the same string. */
+function decodePlaces(data: ArrayData): string[] {
+  const words = data.children.flatMap(decodeText);
+  return Array.from(placesOf(data), (place) => words[place] ?? '');
 }
 
 function decodeBytes(data: ArrayData): Uint8Array[] {

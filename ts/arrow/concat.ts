@@ -1,6 +1,16 @@
 /** Several arrays of one type, one after the other, as one. */
 import type { DataType, Field } from '../plan/generated.ts';
-import { type ArrayData, bytesOf, childrenOf, isNullAt, offsetsOf } from './array-data.ts';
+import {
+  type ArrayData,
+  bytesOf,
+  childrenOf,
+  DICTIONARY_TEXTS,
+  isNullAt,
+  offsetsOf,
+  placesOf,
+} from './array-data.ts';
+import { Column } from './column.ts';
+import { encodeValues } from './encode.ts';
 import type { Chunk } from './to-arrays.ts';
 
 /** The chunks as one; the same chunk when there is only one. O(bytes). */
@@ -21,6 +31,7 @@ function concat(type: DataType, arrays: readonly ArrayData[]): ArrayData {
   const nullCount = sum(arrays.map((array) => array.nullCount));
   const validity = nullCount === 0 ? null : bitsOf(arrays, length, (array, row) => !isNullAt(array, row));
   const base = { type, length, nullCount, validity };
+  if (type.type === 'dictionary') return { ...base, ...joinDictionaries(arrays, length) };
   const children = childrenOf(type).map((field, index) => {
     return concat(
       field.data,
@@ -42,6 +53,44 @@ function concat(type: DataType, arrays: readonly ArrayData[]): ArrayData {
     default:
       return { ...base, buffers: [Buffer.concat(arrays.flatMap((array) => array.buffers))], children };
   }
+}
+
+/** Rows of several dictionaries as rows of one that holds each text once; O(rows + values). */
+function joinDictionaries(
+  arrays: readonly ArrayData[],
+  length: number,
+): Pick<ArrayData, 'buffers' | 'children'> {
+  const [first = encodeValues(DICTIONARY_TEXTS, [])] = arrays.flatMap((array) => array.children);
+  if (arrays.every(({ children: [words] }) => words !== undefined && isSame(words, first))) {
+    return {
+      buffers: [Buffer.concat(arrays.flatMap((array) => array.buffers))],
+      children: [first],
+    };
+  }
+  const known = new Map<string, number>();
+  const joined = new Int32Array(length);
+  let at = 0;
+  for (const array of arrays) {
+    const words = array.children.flatMap((child) => new Column<string>(DICTIONARY_TEXTS, child).toArray());
+    const moved = words.map((word) => {
+      const place = known.get(word) ?? known.size;
+      known.set(word, place);
+      return place;
+    });
+    for (const place of placesOf(array)) joined[at++] = moved[place] ?? 0;
+  }
+  return { buffers: [bytesOf(joined)], children: [encodeValues(DICTIONARY_TEXTS, [...known.keys()])] };
+}
+
+/** Whether two texts arrays are views on the same bytes. */
+function isSame(a: ArrayData, b: ArrayData): boolean {
+  if (a.length !== b.length) return false;
+  return a.buffers.every((bytes, index) => {
+    const other = b.buffers[index];
+    return (
+      bytes.buffer === other?.buffer && bytes.byteOffset === other.byteOffset && bytes.length === other.length
+    );
+  });
 }
 
 /** A child of an array; of a list only the part that its offsets reach. */
@@ -74,7 +123,7 @@ function slice(array: ArrayData, from: number, to: number): ArrayData {
     default: {
       const width = array.length === 0 ? 0 : (array.buffers[0]?.length ?? 0) / array.length;
       const values = array.buffers[0]?.subarray(from * width, to * width) ?? new Uint8Array(0);
-      return { ...base, buffers: [values], children: [] };
+      return { ...base, buffers: [values], children: array.children };
     }
   }
 }

@@ -1,6 +1,6 @@
 /** From values as users write them to Arrow arrays, with an exact check of every value. */
 import type { DataType, Field } from '../plan/generated.ts';
-import { type ArrayData, bytesOf } from './array-data.ts';
+import { type ArrayData, bytesOf, DICTIONARY_TEXTS } from './array-data.ts';
 import type { Row } from './rows.ts';
 import { describe, ShapeError } from './shape-error.ts';
 
@@ -88,6 +88,8 @@ function parts(
   switch (type.type) {
     case 'utf8':
       return { buffers: texts(values, site), children: [] };
+    case 'dictionary':
+      return dictionary(values, site);
     case 'binary':
       return { buffers: blobs(values, site), children: [] };
     case 'list': {
@@ -234,6 +236,32 @@ function writeAscii(value: string, into: Uint8Array, at: number): number {
     into[at + unit] = code;
   }
   return at + value.length;
+}
+
+/** Places in a dictionary of the texts that occur, in the order in which they first do. */
+function dictionary(
+  values: ArrayLike<unknown>,
+  site: Site,
+): { buffers: Uint8Array[]; children: ArrayData[] } {
+  const places = new Int32Array(values.length);
+  const known = new Map<string, number>();
+  const firstRows: number[] = [];
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    if (typeof value !== 'string') {
+      site.takeOther(index, 'a string');
+      continue;
+    }
+    let place = known.get(value);
+    if (place === undefined) {
+      place = known.size;
+      known.set(value, place);
+      firstRows.push(site.rowOf(index));
+    }
+    places[index] = place;
+  }
+  const words = encodeAt(DICTIONARY_TEXTS, [...known.keys()], site.path, (index) => firstRows[index] ?? 0);
+  return { buffers: [bytesOf(places)], children: [words] };
 }
 
 function blobs(values: ArrayLike<unknown>, site: Site): Uint8Array[] {

@@ -55,6 +55,64 @@ describe('a table of apache-arrow', () => {
     expect(batchOf(wider, table).rows()).toEqual([{ small: -1 }, { small: 2 }]);
   });
 
+  it('keeps its dictionaries where they are declared, whatever their layout', () => {
+    const text = new arrow.Utf8();
+    const words = ['ORD', null, 'SFO', 'ORD', 'é'];
+    const tables = [new arrow.Int8(), new arrow.Int16(), new arrow.Int32(), new arrow.Uint32()].map(
+      (places) => {
+        return new arrow.Table({ name: arrow.vectorFromArray(words, new arrow.Dictionary(text, places)) });
+      },
+    );
+    const fields = [field('name', { type: 'dictionary' }, true)];
+    const plain = new arrow.Table({ name: arrow.vectorFromArray(words, text) });
+    for (const table of [...tables, plain] as arrow.Table[]) {
+      const rows = words.map((name) => ({ name }));
+      expect(batchOf(fields, table).rows()).toEqual(rows);
+      expect(batchOf(fields, table.slice(1, 4)).rows()).toEqual(rows.slice(1, 4));
+      const twice = batchOf(fields, table.slice(3).concat(table.slice(0, 2)));
+      expect(twice.rows()).toEqual([...rows.slice(3), ...rows.slice(0, 2)]);
+      // The same dictionary twice stays one; texts have one that holds what occurs.
+      expect(twice.arrays[0]?.children[0]?.length).toBe(table === plain ? 2 : 3);
+    }
+    const [bytes] = batchOf(fields, tables[2]).arrays[0]?.buffers ?? [];
+    expect(bytes?.buffer).toBe(tables[2]?.getChild('name')?.data[0]?.values.buffer);
+    // Dictionaries in several pieces, or with a null among their values.
+    const make = (...pieces: arrow.Vector<arrow.Utf8>[]) => {
+      const type = new arrow.Dictionary(text, new arrow.Int32());
+      const dictionary = new arrow.Vector(pieces.flatMap((piece) => piece.data));
+      const data = arrow.makeData({
+        type,
+        length: 3,
+        nullCount: 0,
+        data: Int32Array.of(2, 0, 1),
+        dictionary,
+      });
+      return new arrow.Table({ name: new arrow.Vector([data]) });
+    };
+    const pieces = make(arrow.vectorFromArray(['a', 'b'], text), arrow.vectorFromArray(['c'], text));
+    expect(batchOf(fields, pieces).rows()).toEqual(['c', 'a', 'b'].map((name) => ({ name })));
+    const holed = make(arrow.vectorFromArray(['a', null, 'c'], text));
+    expect(batchOf(fields, holed).rows()).toEqual(['c', 'a', null].map((name) => ({ name })));
+    const numbers = new arrow.Dictionary(new arrow.Int32(), new arrow.Int32());
+    const other = new arrow.Table({ name: arrow.vectorFromArray([1, 2], numbers) });
+    expect(() => batchOf(fields, other)).toThrow(/HR_TYPE_MISMATCH.*'name'/);
+  });
+
+  it('joins batches of ours, each with a dictionary of its own', () => {
+    const fields = [field('name', { type: 'dictionary' })];
+    const table = new arrow.Table(
+      [
+        ['a', 'b'],
+        ['b', 'c', 'b'],
+      ].map((names) => batchOf(fields, { name: names }).toArrow()),
+    );
+    expect([...(table.getChild('name') ?? [])]).toEqual(['a', 'b', 'b', 'c', 'b']);
+    const read = arrow.tableFromIPC(arrow.tableToIPC(table, 'stream'));
+    const back = batchOf(fields, read);
+    expect(back.column('name').toArray()).toEqual(['a', 'b', 'b', 'c', 'b']);
+    expect(back.arrays[0]?.children[0]?.length).toBe(3);
+  });
+
   it('is refused with a code: other types, missing columns, nulls where none may be', () => {
     const table = new arrow.Table({ a: arrow.vectorFromArray([1, null], new arrow.Float64()) });
     const code = (fields: readonly Field[]) => {

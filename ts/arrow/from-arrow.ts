@@ -2,7 +2,8 @@
  * From apache-arrow to our columns.
  *
  * The objects may be of another copy or version of the package than ours, so they are read by structure and never by
- * `instanceof`. Types are widened as Parquet's are (`crates/formats/src/carried.rs`).
+ * `instanceof`. Types are widened as Parquet's are (`crates/formats/src/carried.rs`); a dictionary counts as its values,
+ * unless the column is declared as one.
  */
 import { DateUnit, Precision, TimeUnit } from 'apache-arrow';
 import { HeadraceError } from '../errors.ts';
@@ -150,6 +151,10 @@ function convert(data: ForeignData, type: DataType, column: string): ArrayData {
   const { length, offset, nullCount } = data;
   if (data.type.typeId === TYPE.dictionary) return decodeDictionary(data, type, column);
   const found = carried(data.type, column);
+  if (type.type === 'dictionary' && found.type === 'utf8') {
+    const field = { name: column, data: type, nullable: true };
+    return encodeValues(field, new Column(field, convert(data, found, column)).toArray());
+  }
   const validity = nullCount > 0 && data.nullBitmap ? bitsFrom(data.nullBitmap, offset, length) : null;
   const base = { type, length, nullCount, validity, children: [] as ArrayData[] };
   if (type.type === 'struct' && found.type === 'struct') {
@@ -256,12 +261,26 @@ function floorDiv(value: bigint, divisor: bigint): bigint {
 }
 
 function decodeDictionary(data: ForeignData, type: DataType, column: string): ArrayData {
-  const field = { name: column, data: type, nullable: true };
+  const { length, offset, nullCount } = data;
+  const validity = nullCount > 0 && data.nullBitmap ? bitsFrom(data.nullBitmap, offset, length) : null;
   const chunks = data.dictionary?.data ?? [];
+  const [chunk] = chunks;
+  // Ours has no nulls among its values, and comes in one piece.
+  if (type.type === 'dictionary' && chunk !== undefined && chunks.length === 1 && chunk.nullCount === 0) {
+    const places = data.values instanceof Int32Array ? data.values.subarray(0, length) : undefined;
+    const buffers = [bytesOf(places ?? Int32Array.from({ length }, (_, row) => Number(data.values?.[row])))];
+    return {
+      type,
+      length,
+      nullCount,
+      validity,
+      buffers,
+      children: [convert(chunk, { type: 'utf8' }, column)],
+    };
+  }
+  const field = { name: column, data: type, nullable: true };
   const words = chunks.flatMap((chunk) => new Column(field, convert(chunk, type, column)).toArray());
-  const validity =
-    data.nullCount > 0 && data.nullBitmap ? bitsFrom(data.nullBitmap, data.offset, data.length) : null;
-  const values = Array.from({ length: data.length }, (_, row) => {
+  const values = Array.from({ length }, (_, row) => {
     const isNull = validity !== null && ((validity[row >> 3] ?? 0) & (1 << (row & 7))) === 0;
     return isNull ? null : words[Number(data.values?.[row])];
   });

@@ -35,6 +35,7 @@ const scalars = [
   'f32',
   'f64',
   'utf8',
+  'dictionary',
   'binary',
   'date',
   'timestamp',
@@ -83,6 +84,8 @@ function present(type: DataType): fc.Arbitrary<unknown> {
       return fc.double();
     case 'utf8':
       return fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme-ascii' }));
+    case 'dictionary':
+      return fc.constantFrom('', 'ORD', 'é', '𝄞 and more', 'SFO');
     case 'binary':
       return fc.uint8Array({ maxLength: 20 });
     case 'list':

@@ -2,7 +2,7 @@
 import * as arrow from 'apache-arrow';
 import { HeadraceError } from '../errors.ts';
 import type { DataType, Field } from '../plan/generated.ts';
-import { type ArrayData, offsetsOf } from './array-data.ts';
+import { type ArrayData, offsetsOf, placesOf } from './array-data.ts';
 
 /** Views on columns as a `RecordBatch`; nothing is copied. */
 export function toRecordBatch(
@@ -10,8 +10,8 @@ export function toRecordBatch(
   numRows: number,
   columns: readonly ArrayData[],
 ): arrow.RecordBatch {
-  const schema = new arrow.Schema(fields.map(arrowField));
-  const children = columns.map((column) => arrowData(column));
+  const schema = schemaOf(fields);
+  const children = columns.map((column, index) => arrowData(column, schema.fields[index]?.type));
   const type = new arrow.Struct(schema.fields);
   return new arrow.RecordBatch(schema, arrow.makeData({ type, length: numRows, nullCount: 0, children }));
 }
@@ -20,8 +20,25 @@ function arrowField({ name, data, nullable }: Field): arrow.Field {
   return new arrow.Field(name, arrowType(data), nullable);
 }
 
+/** Schemas are kept: a process has few, unless it makes up columns without end. */
+const SCHEMAS_MAX = 256;
+
+const schemas = new Map<string, arrow.Schema>();
+
+/** The same schema for the same columns: arrow-js only joins batches whose dictionaries have the same id. */
+function schemaOf(fields: readonly Field[]): arrow.Schema {
+  const key = JSON.stringify(fields);
+  let schema = schemas.get(key);
+  if (schema === undefined) {
+    schema = new arrow.Schema(fields.map(arrowField));
+    if (schemas.size === SCHEMAS_MAX) schemas.delete(schemas.keys().next().value as string);
+    schemas.set(key, schema);
+  }
+  return schema;
+}
+
 /** The arrow-js type of a column type. */
-export function arrowType(type: DataType): arrow.DataType {
+function arrowType(type: DataType): arrow.DataType {
   switch (type.type) {
     case 'bool':
       return new arrow.Bool();
@@ -35,6 +52,8 @@ export function arrowType(type: DataType): arrow.DataType {
       return new arrow.Float64();
     case 'utf8':
       return new arrow.Utf8();
+    case 'dictionary':
+      return new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32());
     case 'binary':
       return new arrow.Binary();
     case 'date':
@@ -50,17 +69,21 @@ export function arrowType(type: DataType): arrow.DataType {
   }
 }
 
-function arrowData(array: ArrayData): arrow.Data {
+/** `type` is that of the schema, since arrow-js tells dictionaries by the id in their type. */
+function arrowData(array: ArrayData, type: arrow.DataType = arrowType(array.type)): arrow.Data {
   const { length, nullCount, validity: nullBitmap, buffers, children } = array;
-  const type = arrowType(array.type);
   const base = { type, length, nullCount, nullBitmap };
   const kind = array.type.type;
-  if (kind === 'struct')
-    return arrow.makeData({ ...base, type: type as arrow.Struct, children: children.map(arrowData) });
+  const members = children.map((child, index) => arrowData(child, type.children?.[index]?.type));
+  if (kind === 'struct') return arrow.makeData({ ...base, type: type as arrow.Struct, children: members });
   if (kind === 'list') {
-    const [child] = children.map(arrowData);
+    const [child] = members;
     if (child === undefined) throw new HeadraceError('HR_INTERNAL', 'A list came without its items.');
     return arrow.makeData({ ...base, type: type as arrow.List, valueOffsets: offsetsOf(array), child });
+  }
+  if (kind === 'dictionary') {
+    const dictionary = new arrow.Vector(members as arrow.Data<arrow.Utf8>[]);
+    return arrow.makeData({ ...base, type: type as arrow.Dictionary, data: placesOf(array), dictionary });
   }
   if (kind === 'utf8' || kind === 'binary') {
     return arrow.makeData({

@@ -36,7 +36,7 @@ export const ERROR_CODES = {
   "HR_INTERNAL": "A defect of headrace itself.",
 } as const;
 
-export type DataType = { "type": "bool" } | { "type": "i32" } | { "type": "i64" } | { "type": "f32" } | { "type": "f64" } | { "type": "utf8" } | { "type": "binary" } | { "type": "date" } | { "type": "timestamp" } | { "type": "duration" } | { "type": "list", 
+export type DataType = { "type": "bool" } | { "type": "i32" } | { "type": "i64" } | { "type": "f32" } | { "type": "f64" } | { "type": "utf8" } | { "type": "dictionary" } | { "type": "binary" } | { "type": "date" } | { "type": "timestamp" } | { "type": "duration" } | { "type": "list", 
 /**
  * The type of the items, which may be null.
  */

@@ -1,13 +1,13 @@
 //! Canonical keys: one byte string a row, the same for equal keys on every machine and in every version.
 //!
 //! Each column contributes a type tag and its value: integers and floats are widened to 64 bits (little-endian),
-//! text and bytes carry their length, `-0.0` is `0.0`, every NaN is the same NaN, and null has a tag of its own. The
+//! text (plain or in a dictionary) and bytes carry their length, `-0.0` is `0.0`, every NaN is the same NaN, and null has a tag of its own. The
 //! hash is xxh3-64 over those bytes and the key group is the hash modulo [`KEY_GROUPS`]. State files depend on all of
 //! this, so the golden test below must never change.
 
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, DurationMicrosecondArray, Float32Array, Float64Array,
-    Int32Array, Int64Array, StringArray, TimestampMicrosecondArray, builder, cast::AsArray,
+    Int32Array, Int64Array, StringArray, TimestampMicrosecondArray, builder, cast::AsArray, types::Int32Type,
 };
 use arrow_schema::{DataType, TimeUnit};
 use std::sync::Arc;
@@ -16,9 +16,11 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{Code, Error, Result};
 
 mod coded;
+mod dictionary;
 mod single;
 
 pub use coded::{CodedKeys, KeyCoder, KeyList, Lineage};
+pub use dictionary::{DictionaryKey, RecentDictionaries};
 pub use single::{RecentKeys, SingleKey, Words};
 
 /// The number of key groups: the unit in which keyed state moves, and the upper bound of parallelism.
@@ -123,6 +125,7 @@ enum ColumnEncoder<'a> {
     Float32(&'a Float32Array),
     Float64(&'a Float64Array),
     Text(&'a StringArray),
+    Dictionary(&'a Int32Array, &'a StringArray),
     Timestamp(&'a TimestampMicrosecondArray),
     Duration(&'a DurationMicrosecondArray),
     Date(&'a Date32Array),
@@ -131,6 +134,11 @@ enum ColumnEncoder<'a> {
 
 impl<'a> ColumnEncoder<'a> {
     fn new(column: &'a ArrayRef) -> Result<Self> {
+        if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>()
+            && let Some(texts) = dictionary.values().as_string_opt()
+        {
+            return Ok(ColumnEncoder::Dictionary(dictionary.keys(), texts));
+        }
         Ok(match column.data_type() {
             DataType::Boolean => ColumnEncoder::Bool(column.as_boolean()),
             DataType::Int32 => ColumnEncoder::Int32(column.as_primitive()),
@@ -159,6 +167,8 @@ impl<'a> ColumnEncoder<'a> {
             ColumnEncoder::Duration(values) => fixed(*values, row, DURATION, out, |row| values.value(row) as u64),
             ColumnEncoder::Date(values) => fixed(*values, row, DATE, out, |row| i64::from(values.value(row)) as u64),
             ColumnEncoder::Text(values) => append_text(values, row, out),
+            ColumnEncoder::Dictionary(places, _) if places.is_null(row) => out.push(NULL),
+            ColumnEncoder::Dictionary(places, texts) => append_text(texts, places.value(row) as usize, out),
             ColumnEncoder::Binary(values) if values.is_null(row) => out.push(NULL),
             ColumnEncoder::Binary(values) => append_bytes(BINARY, values.value(row), out),
         }

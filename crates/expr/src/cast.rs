@@ -6,6 +6,7 @@
 //! | `bool` | numbers (0, 1), `utf8` |
 //! | numbers | `bool` (not zero), numbers, `utf8` |
 //! | `utf8` | `bool`, numbers, `date`, `timestamp`, `binary` (its UTF-8 bytes) |
+//! | what converts to `utf8` | `dictionary`, one of its own for each batch |
 //! | `date` | `timestamp` (midnight), `utf8` |
 //! | `timestamp` | `date` (rounded down), `utf8` |
 //! | `duration` | `utf8` |
@@ -35,6 +36,9 @@ use crate::value::Value;
 /// # Errors
 /// `HR_TYPE_MISMATCH` when the types do not convert at all.
 pub(crate) fn compile<'a>(expr: &'a Expr, arg: Typed<'a>, to: &DataType, safe: bool) -> Result<Typed<'a>> {
+    if *to == DataType::Dictionary {
+        return Ok(converted(compile(expr, arg, &DataType::Utf8, safe)?, to));
+    }
     let Some(from) = &arg.data_type else {
         let node = Node::Literal(Value::null(&to.to_arrow()));
         return Ok(Typed { expr, node, data_type: Some(to.clone()), nullable: true });
@@ -46,6 +50,17 @@ pub(crate) fn compile<'a>(expr: &'a Expr, arg: Typed<'a>, to: &DataType, safe: b
     let nullable = arg.nullable || (safe && fails(from, to));
     let node = if from == to { arg.node } else { Node::Unary { kernel, arg: Box::new(arg.node) } };
     Ok(Typed { expr, node, data_type: Some(to.clone()), nullable })
+}
+
+/// The text of a dictionary.
+pub(crate) fn decode(dictionary: Typed<'_>) -> Typed<'_> {
+    converted(dictionary, &DataType::Utf8)
+}
+
+// Between text and dictionaries, which Arrow converts without a failure.
+fn converted<'a>(arg: Typed<'a>, to: &DataType) -> Typed<'a> {
+    let node = Node::Unary { kernel: arrow(to), arg: Box::new(arg.node) };
+    Typed { node, data_type: Some(to.clone()), ..arg }
 }
 
 fn hint(from: &DataType, to: &DataType) -> String {

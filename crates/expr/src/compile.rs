@@ -25,13 +25,24 @@ const MAX_LITERAL_BYTES: usize = 64 * 1024;
 
 const CONDITION_HINT: &str = "Compare the value with something, for example .gt(0).";
 
-/// Compiles an expression for batches of `schema`.
+/// Compiles an expression for batches of `schema`. Dictionaries are text to it, and so is its result.
 ///
 /// # Errors
 /// `HR_UNKNOWN_COLUMN` (with the column that may have been meant), `HR_TYPE_MISMATCH` (with both types, the operation
 /// and a way out), `HR_PLAN_INVALID` for an expression that no builder makes.
 pub fn compile(expr: &Expr, schema: &Schema) -> Result<Compiled> {
-    let typed = Compiler { schema, depth: 0 }.compile(expr)?;
+    typed_as_is(expr, Compiler { schema, depth: 0 }.compile(expr)?, schema)
+}
+
+/// As [`compile`], but an expression that is nothing but a column, or a cast, keeps its dictionary.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_column(expr: &Expr, schema: &Schema) -> Result<Compiled> {
+    typed_as_is(expr, Compiler { schema, depth: 0 }.encoded(expr)?, schema)
+}
+
+fn typed_as_is(expr: &Expr, typed: Typed<'_>, schema: &Schema) -> Result<Compiled> {
     let Some(data_type) = typed.data_type else {
         return Err(Error::new(Code::TypeMismatch, format!("{} is null and has no type", describe(expr)))
             .hint("Give the null a type, for example .cast(t.i64())."));
@@ -56,7 +67,13 @@ struct Compiler<'s> {
 }
 
 impl Compiler<'_> {
+    // The one place in which dictionaries become text, so that no operation has to know of them.
     fn compile<'a>(&self, expr: &'a Expr) -> Result<Typed<'a>> {
+        let typed = self.encoded(expr)?;
+        Ok(if typed.data_type == Some(DataType::Dictionary) { cast::decode(typed) } else { typed })
+    }
+
+    fn encoded<'a>(&self, expr: &'a Expr) -> Result<Typed<'a>> {
         if self.depth > MAX_DEPTH {
             return Err(Error::new(Code::PlanInvalid, format!("an expression nests deeper than {MAX_DEPTH} levels"))
                 .hint("Compute parts of it with withColumns first."));

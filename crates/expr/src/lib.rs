@@ -51,6 +51,6 @@ mod text;
 mod typing;
 mod value;
 
-pub use compile::{compile, compile_predicate};
+pub use compile::{compile, compile_column, compile_predicate};
 pub use compiled::{Compiled, predicate, predicate_batch};
 pub use typing::type_name;

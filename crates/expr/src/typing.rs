@@ -27,6 +27,7 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::F32 => "f32".into(),
         DataType::F64 => "f64".into(),
         DataType::Utf8 => "utf8".into(),
+        DataType::Dictionary => "dictionary".into(),
         DataType::Binary => "binary".into(),
         DataType::Date => "date".into(),
         DataType::Timestamp => "timestamp".into(),

@@ -11,11 +11,12 @@
 //! | bool | validity, values (both bitmaps) | |
 //! | numbers, dates, timestamps, durations | validity, values | |
 //! | text, binary | validity, offsets (`i32`, length + 1), bytes | |
+//! | dictionary | validity, places (`i32`) | the texts of the dictionary, without nulls |
 //! | list | validity, offsets (`i32`, length + 1) | items |
 //! | struct | validity | members |
 //!
 //! Buffers start at multiples of [`ALIGNMENT`], numbers are little-endian, and every array starts at its own bit
-//! and offset 0: slices are normalised while they are copied. An array without nulls has 0 bytes of validity; an
+//! and offset 0: slices are normalised while they are copied, but for dictionaries, which go along whole. An array without nulls has 0 bytes of validity; an
 //! empty buffer has offset 0. A batch without columns has an empty layout and loses its number of rows.
 
 mod read;

@@ -14,8 +14,14 @@ use headrace_core::{Code, Error, Result};
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 
+/// Whether a type is that of a dictionary column, the one kind of dictionary that is carried.
+pub fn is_dictionary(data_type: &DataType) -> bool {
+    let DataType::Dictionary(place, value) = data_type else { return false };
+    (place.as_ref(), value.as_ref()) == (&DataType::Int32, &DataType::Utf8)
+}
+
 /// The carried type that holds every value of `from`: small integers widen, times of any unit and zone become
-/// microseconds in UTC, other layouts of text, bytes, lists and dictionaries become the plain one. `None` for a
+/// microseconds in UTC, other layouts of text, bytes and lists become the plain one, dictionaries the type of their values. `None` for a
 /// type that headrace does not carry, such as unsigned 64-bit integers, decimals, times of day and maps.
 pub fn carried_type(from: &DataType) -> Option<DataType> {
     Some(match from {
@@ -46,11 +52,12 @@ pub fn carried_field(field: &Field) -> Option<Field> {
     Some(Field::new(field.name(), carried_type(field.data_type())?, field.is_nullable()))
 }
 
-/// Whether every value of the carried type `from` is a value of the carried type `to`, exactly; whether nulls are
-/// allowed is not compared.
+/// Whether every value of the carried type `from` is a value of the carried type `to`, exactly; text may become a
+/// dictionary. Whether nulls are allowed is not compared.
 pub fn widens(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
         (DataType::Int32, DataType::Int64 | DataType::Float64) | (DataType::Float32, DataType::Float64) => true,
+        (DataType::Utf8, to) if is_dictionary(to) => true,
         (DataType::List(from), DataType::List(to)) => widens(from.data_type(), to.data_type()),
         (DataType::Struct(from), DataType::Struct(to)) => {
             let same = |(from, to): (&FieldRef, &FieldRef)| {
@@ -63,7 +70,7 @@ pub fn widens(from: &DataType, to: &DataType) -> bool {
 }
 
 /// The column under a carried type that its own type is widened to by [`carried_type`] and [`widens`]. Nanoseconds
-/// round down. The same array when it has that type already, else O(values).
+/// round down; text becomes a dictionary of its own. The same array when it has that type already, else O(values).
 ///
 /// # Errors
 /// `HR_OVERFLOW` for a time that does not fit into microseconds, `HR_TYPE_MISMATCH` for a null in a member of a
@@ -96,7 +103,7 @@ pub fn widen(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
             let dates: Date32Array = array.as_primitive::<Date64Type>().try_unary(days)?;
             Arc::new(dates)
         }
-        (DataType::Dictionary(_, value), _) => widen(&cast(array, value)?, to)?,
+        (DataType::Dictionary(_, value), to) if !is_dictionary(to) => widen(&cast(array, value)?, to)?,
         (DataType::LargeList(item) | DataType::FixedSizeList(item, _), DataType::List(_)) => {
             widen(&cast(array, &DataType::List(Arc::clone(item)))?, to)?
         }

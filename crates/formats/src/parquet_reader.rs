@@ -60,7 +60,7 @@ impl ParquetReader {
         }
         let mut file = File::open(path).map_err(|error| open_error(path, &error))?;
         let footer = read_footer(&mut file, path)?;
-        let metadata = decoding(|reason| corrupt_file(path, reason), || read_metadata(path, &footer.bytes))?;
+        let metadata = decoding(|reason| corrupt_file(path, reason), || read_metadata(path, &footer.bytes, columns))?;
         let (roots, schema) = choose_columns(path, metadata.schema(), columns)?;
         check_chunks(path, &metadata, &roots, footer.file_bytes)?;
         Ok(ParquetReader {

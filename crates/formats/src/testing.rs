@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow_array::types::{DurationMicrosecondType, TimestampMicrosecondType};
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Float32Array, Float64Array, Int32Array, Int64Array, ListArray,
-    PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray, StructArray,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, DictionaryArray, Float32Array, Float64Array, Int32Array,
+    Int64Array, ListArray, PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray, StructArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
@@ -21,6 +21,7 @@ fn data_type(depth: u32) -> BoxedStrategy<DataType> {
         Just(DataType::Float32),
         Just(DataType::Float64),
         Just(DataType::Utf8),
+        Just(dictionary_type()),
         Just(DataType::Binary),
         Just(DataType::Date32),
         Just(DataType::Timestamp(TimeUnit::Microsecond, None)),
@@ -33,6 +34,11 @@ fn data_type(depth: u32) -> BoxedStrategy<DataType> {
         prop_oneof![list, record]
     })
     .boxed()
+}
+
+/// Text, each value once.
+pub(crate) fn dictionary_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
 fn fields(columns: Vec<(DataType, bool)>) -> Vec<Field> {
@@ -74,6 +80,17 @@ fn array(field: &Field, length: usize) -> BoxedStrategy<ArrayRef> {
         DataType::Timestamp(_, _) => flat!(any::<i64>(), PrimitiveArray<TimestampMicrosecondType>),
         DataType::Duration(_) => flat!(any::<i64>(), PrimitiveArray<DurationMicrosecondType>),
         DataType::Utf8 => flat!("[a-zé𝄞]{0,6}", StringArray),
+        DataType::Dictionary(_, _) => {
+            // Values may be equal, and some belong to no row.
+            let values = vec("[a-zé𝄞]{0,2}", 1..6);
+            (values, vec(maybe(nullable, any::<prop::sample::Index>()), length))
+                .prop_map(|(values, places)| {
+                    let places = places.iter().map(|place| place.map(|place| place.index(values.len()) as i32));
+                    let values = Arc::new(StringArray::from_iter_values(&values));
+                    Arc::new(DictionaryArray::new(places.collect::<Int32Array>(), values)) as ArrayRef
+                })
+                .boxed()
+        }
         DataType::Binary => flat!(vec(any::<u8>(), 0..6), BinaryArray),
         DataType::List(item) => {
             let item = Arc::clone(item);

@@ -23,6 +23,9 @@ pub enum DataType {
     F64,
     /// Text in UTF-8.
     Utf8,
+    /// Text in UTF-8, each value of a batch once, in a dictionary: a row holds the place of its value there. For columns
+    /// of few values.
+    Dictionary,
     /// Bytes.
     Binary,
     /// Days since 1970-01-01.
@@ -65,6 +68,7 @@ impl DataType {
             DataType::F32 => ArrowType::Float32,
             DataType::F64 => ArrowType::Float64,
             DataType::Utf8 => ArrowType::Utf8,
+            DataType::Dictionary => ArrowType::Dictionary(Box::new(ArrowType::Int32), Box::new(ArrowType::Utf8)),
             DataType::Binary => ArrowType::Binary,
             DataType::Date => ArrowType::Date32,
             DataType::Timestamp => ArrowType::Timestamp(TimeUnit::Microsecond, None),
@@ -86,6 +90,11 @@ impl DataType {
             ArrowType::Float32 => DataType::F32,
             ArrowType::Float64 => DataType::F64,
             ArrowType::Utf8 => DataType::Utf8,
+            ArrowType::Dictionary(place, value)
+                if (place.as_ref(), value.as_ref()) == (&ArrowType::Int32, &ArrowType::Utf8) =>
+            {
+                DataType::Dictionary
+            }
             ArrowType::Binary => DataType::Binary,
             ArrowType::Date32 => DataType::Date,
             ArrowType::Timestamp(TimeUnit::Microsecond, None) => DataType::Timestamp,

@@ -8,7 +8,7 @@ use headrace_connect::{
     TableSource, Throttle, changelog_schema,
 };
 use headrace_core::{Batch, Error, Result};
-use headrace_expr::{Compiled, compile as compile_expr, predicate_batch};
+use headrace_expr::{Compiled, compile as compile_expr, compile_column, predicate_batch};
 use headrace_operators::{Filter, Operator, Select, Watermark, WatermarkSpec, Window, WindowSpec};
 use headrace_plan::{NamedExpr, Node, Op};
 
@@ -344,10 +344,9 @@ impl Context<'_> {
         let sent = compiled.input_schema(number);
         let input = Arc::new(sent.project(&received_columns(compiled, number))?);
         let resolved = &compiled.resolved[number];
-        let key_type = |key: &String| sent.field_with_name(key).map(|field| field.data_type().clone());
         Ok(WindowSpec {
             keys: keys.iter().filter_map(|key| input.index_of(key).ok()).collect(),
-            key_types: keys.iter().map(key_type).collect::<std::result::Result<_, _>>()?,
+            key_types: resolved.schema.fields().iter().take(keys.len()).map(|key| key.data_type().clone()).collect(),
             size: *size,
             slide: *slide,
             offset: *offset,
@@ -361,7 +360,7 @@ impl Context<'_> {
 }
 
 fn compile_all(columns: &[NamedExpr], schema: &arrow_schema::Schema) -> Result<Vec<Compiled>> {
-    columns.iter().map(|column| compile_expr(&column.expr, schema)).collect()
+    columns.iter().map(|column| compile_column(&column.expr, schema)).collect()
 }
 
 fn throttled(source: Box<dyn Source>, rate: Option<f64>) -> Box<dyn Source> {

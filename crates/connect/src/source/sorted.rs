@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
-use arrow_schema::{SchemaRef, SortOptions};
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, RecordBatch, RecordBatchOptions, UInt32Array, cast::AsArray, types::Int32Type,
+};
+use arrow_schema::{Field, Schema, SchemaRef, SortOptions};
 use arrow_select::{concat::concat, interleave::interleave_record_batch};
 use headrace_core::{Batch, Code, Error, Origin, Result, time::Micros};
 use headrace_expr::Compiled;
@@ -24,6 +26,8 @@ pub struct SortedSource {
     batch_rows: usize,
     partition: u32,
     loading: Vec<RecordBatch>,
+    /// Of each column that is a dictionary, the values; its column in `loading` then holds places alone.
+    dictionaries: Vec<Option<ArrayRef>>,
     keys: Vec<ArrayRef>,
     order: Option<Vec<(u32, u32)>>,
     row: u64,
@@ -50,6 +54,7 @@ impl SortedSource {
             batch_rows: rows,
             partition,
             loading: Vec::new(),
+            dictionaries: Vec::new(),
             keys: Vec::new(),
             order: None,
             row: 0,
@@ -78,6 +83,7 @@ impl SortedSource {
 
     // The permutation is kept as (batch, row), so that the rows themselves stay where they were read.
     fn sort(&mut self) -> Result<()> {
+        (self.loading, self.dictionaries) = detach(std::mem::take(&mut self.loading))?;
         let keys = std::mem::take(&mut self.keys);
         if keys.is_empty() {
             self.order = Some(Vec::new());
@@ -104,7 +110,8 @@ impl SortedSource {
             });
         }
         let places: Vec<(usize, usize)> = chunk.iter().map(|&(batch, row)| (batch as usize, row as usize)).collect();
-        let mut batch = Batch::new(gather(&self.loading, &places, &self.schema)?);
+        let rows = gather(&self.loading, &places)?;
+        let mut batch = Batch::new(attach(&rows, &self.dictionaries, &self.schema)?);
         batch.origin = Origin { partition: self.partition, first_row: self.row };
         self.row += chunk.len() as u64;
         Ok(Polled::Batch(batch))
@@ -112,15 +119,59 @@ impl SortedSource {
 }
 
 // Only the batches that a chunk touches are handed to the kernel, which looks at all that it is given.
-fn gather(batches: &[RecordBatch], places: &[(usize, usize)], schema: &SchemaRef) -> Result<RecordBatch> {
+fn gather(batches: &[RecordBatch], places: &[(usize, usize)]) -> Result<RecordBatch> {
     let mut used: Vec<usize> = places.iter().map(|place| place.0).collect();
     used.sort_unstable();
     used.dedup();
     let sources: Vec<&RecordBatch> = used.iter().map(|&batch| &batches[batch]).collect();
     let number = |batch: usize| used.binary_search(&batch).unwrap_or_default();
     let places: Vec<(usize, usize)> = places.iter().map(|&(batch, row)| (number(batch), row)).collect();
-    let gathered = interleave_record_batch(&sources, &places)?;
-    Ok(gathered.with_schema(Arc::clone(schema))?)
+    Ok(interleave_record_batch(&sources, &places)?)
+}
+
+// Takes the values of dictionaries away and leaves their places. The kernel would put the dictionaries of all batches
+// that it is given together, for every chunk anew; so they are joined here, once.
+fn detach(mut batches: Vec<RecordBatch>) -> Result<(Vec<RecordBatch>, Vec<Option<ArrayRef>>)> {
+    let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok((batches, Vec::new())) };
+    let mut dictionaries = vec![None; schema.fields().len()];
+    for (at, dictionary) in dictionaries.iter_mut().enumerate() {
+        let columns: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(at).as_ref()).collect();
+        if columns[0].as_dictionary_opt::<Int32Type>().is_none() {
+            continue;
+        }
+        let whole = concat(&columns)?;
+        let whole = whole.as_dictionary::<Int32Type>();
+        let mut start = 0;
+        for batch in &mut batches {
+            let places: ArrayRef = Arc::new(whole.keys().slice(start, batch.num_rows()));
+            start += batch.num_rows();
+            *batch = with_column(batch, at, places)?;
+        }
+        *dictionary = Some(Arc::clone(whole.values()));
+    }
+    Ok((batches, dictionaries))
+}
+
+fn with_column(batch: &RecordBatch, at: usize, column: ArrayRef) -> Result<RecordBatch> {
+    let mut fields: Vec<Arc<Field>> = batch.schema().fields().iter().cloned().collect();
+    fields[at] = Arc::new(fields[at].as_ref().clone().with_data_type(column.data_type().clone()));
+    let mut columns = batch.columns().to_vec();
+    columns[at] = column;
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}
+
+// Gives the places their values back.
+fn attach(rows: &RecordBatch, dictionaries: &[Option<ArrayRef>], schema: &SchemaRef) -> Result<RecordBatch> {
+    let column = |(column, values): (&ArrayRef, &Option<ArrayRef>)| match values {
+        None => Ok(Arc::clone(column)),
+        Some(values) => {
+            let dictionary = DictionaryArray::try_new(column.as_primitive::<Int32Type>().clone(), Arc::clone(values))?;
+            Ok(Arc::new(dictionary) as ArrayRef)
+        }
+    };
+    let columns = rows.columns().iter().zip(dictionaries).map(column).collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 
 // Arrow's sort is not stable, but a sort of integers by (value, place) is.

@@ -8,7 +8,7 @@ use arrow_array::ArrayRef;
 use arrow_buffer::ScalarBuffer;
 
 use super::{
-    Keys, hash,
+    DictionaryKey, Keys, RecentDictionaries, hash,
     single::{RecentKeys, SingleKey, Words},
 };
 use crate::Result;
@@ -105,6 +105,7 @@ pub struct KeyCoder {
     list: Arc<KeyList>,
     number: u32,
     recent: RecentKeys<Given>,
+    dictionaries: RecentDictionaries<Given>,
     buckets: Vec<Given>,
     scratch: Vec<u8>,
 }
@@ -115,6 +116,7 @@ impl Default for KeyCoder {
             list: Arc::default(),
             number: 1,
             recent: RecentKeys::default(),
+            dictionaries: RecentDictionaries::default(),
             buckets: vec![Given::default(); BUCKETS],
             scratch: Vec::new(),
         }
@@ -135,7 +137,10 @@ impl KeyCoder {
             // What four thousand million lists ago was given under the same number must not be found again.
             *self = KeyCoder::default();
         }
-        let codes: Vec<u32> = if let Some(key) = SingleKey::of(columns) {
+        let codes: Vec<u32> = if let Some(key) = DictionaryKey::of(columns) {
+            self.dictionaries.begin(&key);
+            (0..rows).map(|row| self.encoded(key, key.place(row))).collect()
+        } else if let Some(key) = SingleKey::of(columns) {
             (0..rows).map(|row| self.single(key, row)).collect()
         } else {
             let keys = Keys::encode(columns, rows)?;
@@ -152,16 +157,34 @@ impl KeyCoder {
         if let Some(given) = known { given.code } else { self.look_up(key, row, words) }
     }
 
+    #[inline]
+    fn encoded(&mut self, key: DictionaryKey<'_>, place: usize) -> u32 {
+        let known = self.dictionaries.get(place);
+        if known.list == self.number { known.code } else { self.look_up_place(key, place) }
+    }
+
+    #[cold]
+    fn look_up_place(&mut self, key: DictionaryKey<'_>, place: usize) -> u32 {
+        let code = self.appended(|bytes| key.append(place, bytes));
+        self.dictionaries.set(place, Given { list: self.number, code });
+        code
+    }
+
     #[cold]
     fn look_up(&mut self, key: SingleKey<'_>, row: usize, words: Option<Words>) -> u32 {
-        let mut bytes = std::mem::take(&mut self.scratch);
-        bytes.clear();
-        key.append(row, &mut bytes);
-        let code = self.any(&bytes);
-        self.scratch = bytes;
+        let code = self.appended(|bytes| key.append(row, bytes));
         if let Some(words) = words {
             self.recent.entry(words).set(Given { list: self.number, code });
         }
+        code
+    }
+
+    fn appended(&mut self, append: impl FnOnce(&mut Vec<u8>)) -> u32 {
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        append(&mut bytes);
+        let code = self.any(&bytes);
+        self.scratch = bytes;
         code
     }
 
@@ -179,7 +202,7 @@ impl KeyCoder {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Int64Array, StringArray};
+    use arrow_array::{Array, DictionaryArray, Int64Array, StringArray, cast::AsArray, types::Int32Type};
 
     use super::*;
 
@@ -200,6 +223,10 @@ mod tests {
         Arc::new((0..10_000).map(text).collect::<StringArray>())
     }
 
+    fn encoded(texts: &ArrayRef) -> ArrayRef {
+        Arc::new(texts.as_string::<i32>().iter().collect::<DictionaryArray<Int32Type>>())
+    }
+
     #[test]
     fn codes_stand_for_the_keys_of_their_rows() {
         let numbers: ArrayRef = Arc::new((0..10_000i64).map(|row| Some(row % 100)).collect::<Int64Array>());
@@ -207,13 +234,19 @@ mod tests {
         assert_eq!(fresh(&[Arc::clone(&numbers)]), 100);
         assert!(fresh(&[texts(3, 300)]) <= 301);
         assert!(fresh(&[texts(40, 300)]) < 1000, "long texts share codes too");
+        let dictionary = encoded(&texts(5, 30));
         let mut coder = KeyCoder::default();
         // One coder for all, as a stream would: what it remembers of one batch must not show in the next.
         for _ in 0..3 {
             check(&mut coder, &[Arc::clone(&numbers)]);
             check(&mut coder, &[texts(3, 300)]);
             check(&mut coder, &[texts(3, 300), Arc::clone(&numbers)]);
+            check(&mut coder, &[encoded(&texts(3, 300))]);
+            check(&mut coder, &[encoded(&texts(3, 300)), Arc::clone(&numbers)]);
+            // The list runs full in between, while the dictionary stays.
+            check(&mut coder, &[Arc::clone(&dictionary)]);
             // More keys than the caches hold.
+            check(&mut coder, &[encoded(&texts(5, 100_000))]);
             check(&mut coder, &[texts(5, 100_000)]);
             check(&mut coder, &[texts(40, 100_000)]);
             coder.code(&[], 5).unwrap();

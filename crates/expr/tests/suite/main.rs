@@ -8,6 +8,7 @@ mod build;
 mod cast;
 mod comparison;
 mod conditional;
+mod dictionary;
 mod errors;
 mod generate;
 mod naive;

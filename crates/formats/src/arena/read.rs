@@ -6,14 +6,15 @@ use arrow_array::types::{
     Date32Type, DurationMicrosecondType, Float32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
 use arrow_array::{
-    ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, ListArray, PrimitiveArray, RecordBatch, StringArray,
-    StructArray,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, DictionaryArray, Int32Array, ListArray,
+    PrimitiveArray, RecordBatch, StringArray, StructArray,
 };
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
 use headrace_core::{Code, Error, Result};
 
 use super::ALIGNMENT;
+use crate::carried::is_dictionary;
 
 /// Numbers above this are not exact in a layout, so none can be meant.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -31,7 +32,8 @@ pub fn gather(buffers: &[&[u8]]) -> Buffer {
 }
 
 /// The batch in an arena, which it goes on to use, checked in full: every number of the layout is a whole one, every
-/// buffer lies in the arena, is aligned and long enough, offsets do not fall, text is UTF-8. Null counts are counted
+/// buffer lies in the arena, is aligned and long enough, offsets do not fall, places lie in their dictionary,
+/// text is UTF-8. Null counts are counted
 /// anew; −1 stands for an unknown one. O(bytes of text and offsets).
 ///
 /// # Errors
@@ -93,6 +95,7 @@ impl<'a> Walk<'a> {
             DataType::Duration(TimeUnit::Microsecond) => self.primitive::<DurationMicrosecondType>(),
             DataType::Utf8 => self.text(),
             DataType::Binary => self.binary(),
+            data_type if is_dictionary(data_type) => self.dictionary(),
             DataType::List(item) => {
                 let Head { length, nulls } = self.head(2)?;
                 let offsets = offsets(self.buffer()?, length)?;
@@ -132,6 +135,17 @@ impl<'a> Walk<'a> {
         let Head { length, nulls } = self.head(3)?;
         let offsets = offsets(self.buffer()?, length)?;
         Ok(Arc::new(BinaryArray::try_new(offsets, self.buffer()?, nulls).map_err(refused)?))
+    }
+
+    fn dictionary(&mut self) -> Result<ArrayRef> {
+        let Head { length, nulls } = self.head(2)?;
+        let places = numbers::<i32>(self.buffer()?, length)?;
+        let values = self.text()?;
+        if values.null_count() > 0 {
+            return Err(corrupt("a dictionary holds a null"));
+        }
+        let places = Int32Array::try_new(places, nulls).map_err(refused)?;
+        Ok(Arc::new(DictionaryArray::try_new(places, values).map_err(refused)?))
     }
 
     fn head(&mut self, buffers: usize) -> Result<Head> {

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
-    UInt64Array,
+    Array, ArrayRef, BooleanArray, DictionaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    StructArray, UInt64Array,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema};
@@ -167,6 +167,49 @@ fn wrong_text_is_refused() {
         arena[*at] = *byte;
         assert_eq!(code_of(&batch, &layout, &arena), Code::DataCorrupt, "{what}");
     }
+}
+
+/// Places 1, null, 0 of the dictionary ["x", "y"].
+fn dictionary() -> RecordBatch {
+    let places = Int32Array::from(vec![Some(1), None, Some(0)]);
+    one_column("d", true, Arc::new(DictionaryArray::new(places, Arc::new(StringArray::from(vec!["x", "y"])))))
+}
+
+#[test]
+fn a_slice_carries_its_whole_dictionary() {
+    let (layout, arena) = written(&dictionary().slice(1, 2));
+    #[rustfmt::skip]
+    assert_eq!(layout, [
+        2.0, 1.0, 2.0,  0.0, 1.0,  64.0, 8.0,
+        2.0, 0.0, 3.0,  0.0, 0.0,  128.0, 12.0,  192.0, 2.0,
+    ]);
+    assert_eq!((arena[0] & 0b11, &arena[68..72], &arena[192..]), (0b10, &[0; 4][..], &b"xy"[..]));
+}
+
+#[test]
+fn wrong_dictionaries_are_refused() {
+    let batch = dictionary();
+    let (layout, arena) = written(&batch);
+    // The places lie at 64..76, the offsets of the values at 128..140.
+    let mutations: &[(&str, usize, u8)] = &[
+        ("place behind the dictionary", 64, 2),
+        ("negative place", 67, 0xFF),
+        ("place of the last row", 72, 0x7F),
+        ("falling offsets of values", 132, 3),
+        ("values that are not UTF-8", 192, 0xFF),
+    ];
+    for (what, at, byte) in mutations {
+        let mut arena = arena.clone();
+        arena[*at] = *byte;
+        assert_eq!(code_of(&batch, &layout, &arena), Code::DataCorrupt, "{what}");
+    }
+    let mut arena_of_null = arena.clone();
+    arena_of_null[68] = 0x7F;
+    assert_eq!(read(&batch, &layout, &arena_of_null).unwrap(), batch, "what stands at a null does not matter");
+    let with_null = StringArray::from(vec![Some("x"), None]);
+    let null = DictionaryArray::new(Int32Array::from(vec![1, 0]), Arc::new(with_null));
+    let (layout, arena) = written(&one_column("d", true, Arc::new(null)));
+    assert_eq!(code_of(&batch, &layout, &arena), Code::DataCorrupt, "a null in the dictionary");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use arrow_schema::{DataType, TimeUnit};
 use headrace_core::{Code, Error, Result};
 
 use super::ALIGNMENT;
+use crate::carried::is_dictionary;
 
 /// The bytes that an arena for the batch needs. A column that is not carried counts as nothing; [`write_arena`]
 /// refuses it.
@@ -124,6 +125,12 @@ fn walk(array: &dyn Array, visit: &mut Visit<'_>) -> Result<()> {
         DataType::Duration(TimeUnit::Microsecond) => primitive::<DurationMicrosecondType>(array, visit),
         DataType::Utf8 => byte_strings(array.as_string::<i32>(), visit),
         DataType::Binary => byte_strings(array.as_binary::<i32>(), visit),
+        data_type if is_dictionary(data_type) => {
+            let dictionary = array.as_dictionary::<Int32Type>();
+            begin(array, 2, visit)?;
+            visit(Step::Part(Part::Bytes(dictionary.keys().values().inner())))?;
+            byte_strings(dictionary.values().as_string::<i32>(), visit)
+        }
         DataType::List(_) => {
             let list = array.as_list::<i32>();
             let (first, last) = ends(list.value_offsets());

@@ -1,14 +1,15 @@
 use arrow_array::builder::{ListBuilder, StringDictionaryBuilder, UInt8Builder};
-use arrow_array::types::{Float16Type, Int32Type};
+use arrow_array::types::{Float16Type, Int32Type, UInt8Type};
 use arrow_array::{
-    BinaryArray, Date64Array, DurationMicrosecondArray, DurationNanosecondArray, FixedSizeBinaryArray, Float16Array,
-    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, LargeListArray, LargeStringArray,
-    StringArray, StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
-    TimestampSecondArray, UInt8Array, UInt16Array, UInt32Array,
+    BinaryArray, Date64Array, DictionaryArray, DurationMicrosecondArray, DurationNanosecondArray, FixedSizeBinaryArray,
+    Float16Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, LargeListArray,
+    LargeStringArray, StringArray, StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray,
+    TimestampNanosecondArray, TimestampSecondArray, UInt8Array, UInt16Array, UInt32Array,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 
 use super::*;
+use crate::testing;
 
 fn widened(array: impl Array + 'static) -> Result<ArrayRef> {
     let array: ArrayRef = Arc::new(array);
@@ -68,6 +69,18 @@ fn layouts_of_text_and_bytes() {
 }
 
 #[test]
+fn text_becomes_a_dictionary_where_one_is_wanted() {
+    let texts = [Some("b"), None, Some("a"), Some("b")];
+    let wanted: DictionaryArray<Int32Type> = texts.into_iter().collect();
+    let narrow: DictionaryArray<UInt8Type> = texts.into_iter().collect();
+    let views = StringViewArray::from(texts.to_vec());
+    let plain = StringArray::from(texts.to_vec());
+    for from in [Arc::new(narrow) as ArrayRef, Arc::new(views), Arc::new(plain)] {
+        assert_eq!(&*widen(&from, &testing::dictionary_type()).unwrap(), &wanted as &dyn Array, "{from:?}");
+    }
+}
+
+#[test]
 fn members_of_lists_and_structs() {
     let mut lists = ListBuilder::new(UInt8Builder::new());
     lists.append_value([Some(1), None]);
@@ -113,6 +126,9 @@ fn declared_types_may_be_wider_but_never_narrower() {
     assert!(!widens(&DataType::Int64, &DataType::Int32));
     assert!(!widens(&DataType::Int64, &DataType::Float64));
     assert!(!widens(&DataType::Utf8, &DataType::Binary));
+    assert!(widens(&DataType::Utf8, &testing::dictionary_type()));
+    assert!(!widens(&DataType::Int32, &testing::dictionary_type()));
+    assert!(!widens(&testing::dictionary_type(), &DataType::Utf8), "it is widened to text where none is declared");
     let int = Arc::new(Int32Array::from(vec![i32::MAX])) as ArrayRef;
     assert_eq!(&*widen(&int, &DataType::Float64).unwrap(), &Float64Array::from(vec![2_147_483_647.0]) as &dyn Array);
 }

@@ -12,6 +12,7 @@ use parquet::basic::Compression;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::carried::is_dictionary;
 use crate::failure::{corrupt_file, io_error};
 
 /// The magic number at both ends of a file.
@@ -58,8 +59,8 @@ pub(super) fn read_footer(file: &mut File, path: &Path) -> Result<Footer> {
     Ok(Footer { bytes, file_bytes: length, fingerprint })
 }
 
-/// Decodes the metadata, and the layout to decode each column into.
-pub(super) fn read_metadata(path: &Path, footer: &[u8]) -> Result<ArrowReaderMetadata> {
+/// Decodes the metadata, and the layout to decode each column into; text that is declared as a dictionary stays one.
+pub(super) fn read_metadata(path: &Path, footer: &[u8], declared: Option<&Schema>) -> Result<ArrowReaderMetadata> {
     let corrupt = |error| corrupt_file(path, error);
     let metadata = Arc::new(ParquetMetaDataReader::decode_metadata(footer).map_err(corrupt)?);
     let options = || ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
@@ -67,9 +68,9 @@ pub(super) fn read_metadata(path: &Path, footer: &[u8]) -> Result<ArrowReaderMet
     if as_written.schema().fields().len() != metadata.file_metadata().schema_descr().root_schema().get_fields().len() {
         return Err(corrupt_file(path, "it has a column without any values"));
     }
-    // Where the writer asked for another layout of text or bytes, decoding straight into the carried one saves a
-    // copy. The decoder may refuse; then `widen` does it.
-    let plain: Vec<Field> = as_written.schema().fields().iter().map(|field| plain_layout(field)).collect();
+    // Where the writer asked for another layout of text or bytes than is carried, decoding straight into that saves
+    // a copy. The decoder may refuse; then `widen` does it.
+    let plain: Vec<Field> = as_written.schema().fields().iter().map(|field| plain_layout(field, declared)).collect();
     let plain = Arc::new(Schema::new_with_metadata(plain, as_written.schema().metadata().clone()));
     if &plain == as_written.schema() {
         return Ok(as_written);
@@ -77,7 +78,7 @@ pub(super) fn read_metadata(path: &Path, footer: &[u8]) -> Result<ArrowReaderMet
     Ok(ArrowReaderMetadata::try_new(metadata, options().with_schema(plain)).unwrap_or(as_written))
 }
 
-fn plain_layout(field: &Field) -> Field {
+fn plain_layout(field: &Field, declared: Option<&Schema>) -> Field {
     let layout = match field.data_type() {
         DataType::Dictionary(_, value) => value.as_ref(),
         other => other,
@@ -86,6 +87,11 @@ fn plain_layout(field: &Field) -> Field {
         DataType::LargeUtf8 | DataType::Utf8View => &DataType::Utf8,
         DataType::LargeBinary | DataType::BinaryView => &DataType::Binary,
         other => other,
+    };
+    let declared = declared.and_then(|declared| declared.field_with_name(field.name()).ok());
+    let layout = match declared.map(Field::data_type) {
+        Some(dictionary) if is_dictionary(dictionary) && layout == &DataType::Utf8 => dictionary,
+        _ => layout,
     };
     Field::new(field.name(), layout.clone(), field.is_nullable()).with_metadata(field.metadata().clone())
 }

@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use super::*;
+use crate::carried::carried_field;
 use crate::parquet_writer::ParquetFile;
 use crate::testing;
 
@@ -101,6 +102,31 @@ fn declared_columns_come_in_their_order_and_widened() {
     let error = parquet_schema(file.path()).unwrap_err();
     assert_eq!(error.code(), Code::TypeMismatch);
     assert!(error.message().contains("'unsigned'"), "{error}");
+}
+
+#[test]
+fn text_is_read_as_a_dictionary_where_it_is_declared() {
+    let text = |row: usize| (row % 7 != 3).then(|| format!("name {}", row % 5));
+    let texts: StringArray = (0..1000).map(text).collect();
+    let dictionary: DictionaryArray<Int32Type> = texts.iter().collect();
+    let declared = schema(&[("t", testing::dictionary_type())]);
+    for column in [Arc::new(texts.clone()) as ArrayRef, Arc::new(dictionary)] {
+        let file = file_of(&columns(vec![("t", column)]), 400);
+        let mut reader = ParquetReader::open(file.path(), Some(&declared), 100).unwrap();
+        let mut dictionaries = Vec::new();
+        for at in (0..1000).step_by(100) {
+            let batch = reader.next_batch().unwrap().unwrap();
+            let read = batch.column(0).as_dictionary::<Int32Type>().downcast_dict::<StringArray>().unwrap();
+            assert!(read.into_iter().eq(texts.slice(at, 100).iter()));
+            // Kept, so that no other dictionary can lie in its place.
+            dictionaries.push(read.values().clone());
+        }
+        dictionaries.dedup_by_key(|values| values.value_data().as_ptr());
+        assert_eq!(dictionaries.len(), 3, "the rows of a row group share one");
+        assert_eq!(read(file.path(), None).unwrap().column(0).as_string::<i32>(), &texts);
+        let narrower = schema(&[("t", DataType::Int64)]);
+        assert_eq!(read(file.path(), Some(&narrower)).unwrap_err().code(), Code::TypeMismatch);
+    }
 }
 
 #[test]
@@ -244,7 +270,8 @@ fn damaged_files_are_errors_or_rows() {
         ("t", Arc::new(TimestampSecondArray::from(vec![1, 2, 3, 4]))),
     ]);
     let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
-    for batch in [flat, nested.unwrap()] {
+    let declared = schema(&[("s", testing::dictionary_type())]);
+    for (batch, declared) in [(flat, Some(&declared)), (nested.unwrap(), None)] {
         let file = file_of(&batch, 3);
         let mut damage = file.reopen().unwrap();
         let mut overwrite = |at: usize, byte: u8| {
@@ -254,18 +281,23 @@ fn damaged_files_are_errors_or_rows() {
         for (at, byte) in std::fs::read(file.path()).unwrap().into_iter().enumerate() {
             for flip in [0x01, 0x80, 0xFF] {
                 overwrite(at, byte ^ flip);
-                let outcome = match read(file.path(), None) {
-                    Ok(_) => "rows",
-                    Err(error) => error.code().as_str(),
-                };
-                *outcomes.entry(outcome).or_default() += 1;
+                for declared in [None, declared] {
+                    let outcome = match read(file.path(), declared) {
+                        Ok(_) => "rows",
+                        Err(error) => error.code().as_str(),
+                    };
+                    *outcomes.entry(outcome).or_default() += 1;
+                }
             }
             overwrite(at, byte);
         }
     }
     let unexpected: Vec<_> = outcomes
         .keys()
-        .filter(|code| !["rows", "HR_DATA_CORRUPT", "HR_TYPE_MISMATCH", "HR_OVERFLOW", "HR_CAST_FAILED"].contains(code))
+        .filter(|code| {
+            !["rows", "HR_DATA_CORRUPT", "HR_TYPE_MISMATCH", "HR_OVERFLOW", "HR_CAST_FAILED", "HR_UNKNOWN_COLUMN"]
+                .contains(code)
+        })
         .collect();
     assert!(unexpected.is_empty(), "{outcomes:?}");
     assert!(outcomes["HR_DATA_CORRUPT"] > 100, "{outcomes:?}");
@@ -308,6 +340,9 @@ proptest! {
         }
         prop_assert_eq!(at, batch.num_rows());
         prop_assert!(reader.next_batch().unwrap().is_none());
-        prop_assert_eq!(parquet_schema(&path).unwrap(), batch.schema());
+        // Dictionaries are text to whoever declares nothing.
+        let fields: Vec<_> = batch.schema().fields().iter().map(|field| carried_field(field).unwrap()).collect();
+        prop_assert_eq!(&parquet_schema(&path).unwrap(), &Arc::new(Schema::new(fields)));
+        prop_assert_eq!(read_all(&mut ParquetReader::open(&path, None, batch_rows).unwrap()).unwrap().num_rows(), at);
     }
 }

@@ -3,7 +3,7 @@
 use arrow_array::ArrayRef;
 use headrace_core::{
     Batch, Result,
-    key::{self, CodedKeys, Keys, Lineage, RecentKeys, SingleKey},
+    key::{self, CodedKeys, DictionaryKey, KeyList, Keys, Lineage, RecentDictionaries, RecentKeys, SingleKey},
 };
 use headrace_state::KeyTable;
 
@@ -11,6 +11,7 @@ use headrace_state::KeyTable;
 pub(super) enum BatchKeys<'a> {
     /// The exchange has gathered them.
     Coded(&'a CodedKeys),
+    Dictionary(DictionaryKey<'a>),
     Single(SingleKey<'a>),
     Any(Keys),
 }
@@ -20,6 +21,9 @@ impl<'a> BatchKeys<'a> {
     pub(super) fn new(batch: &'a Batch, columns: &'a [ArrayRef]) -> Result<Self> {
         if let Some(keys) = &batch.keys {
             return Ok(BatchKeys::Coded(keys));
+        }
+        if let Some(key) = DictionaryKey::of(columns) {
+            return Ok(BatchKeys::Dictionary(key));
         }
         match SingleKey::of(columns) {
             Some(key) => Ok(BatchKeys::Single(key)),
@@ -57,6 +61,7 @@ impl Known {
 #[derive(Default)]
 pub(super) struct Numbers {
     recent: RecentKeys<Known>,
+    dictionaries: RecentDictionaries<Known>,
     /// By code, the numbers of keys that came through exchanges: one list for each sender, the current one last.
     coded: Vec<(Lineage, Vec<Known>)>,
     scratch: Vec<u8>,
@@ -65,7 +70,14 @@ pub(super) struct Numbers {
 impl Numbers {
     /// Begins a batch.
     pub(super) fn begin(&mut self, keys: &BatchKeys<'_>) {
-        let BatchKeys::Coded(CodedKeys { list, .. }) = keys else { return };
+        match keys {
+            BatchKeys::Coded(CodedKeys { list, .. }) => self.begin_list(list),
+            BatchKeys::Dictionary(key) => self.dictionaries.begin(key),
+            BatchKeys::Single(_) | BatchKeys::Any(_) => {}
+        }
+    }
+
+    fn begin_list(&mut self, list: &KeyList) {
         match self.coded.iter().position(|(lineage, _)| lineage.has(list)) {
             Some(at) => {
                 let last = self.coded.len() - 1;
@@ -92,6 +104,13 @@ impl Numbers {
                 match known.unwrap_or_default().still(table) {
                     Some(number) => number,
                     None => self.receive(keys, code, table),
+                }
+            }
+            BatchKeys::Dictionary(key) => {
+                let place = key.place(row);
+                match self.dictionaries.get(place).still(table) {
+                    Some(number) => number,
+                    None => self.look_up_place(key, place, table),
                 }
             }
             BatchKeys::Single(key) => self.single(key, row, table),
@@ -121,8 +140,19 @@ impl Numbers {
 
     #[cold]
     fn look_up(&mut self, key: &SingleKey<'_>, row: usize, table: &mut KeyTable) -> u32 {
+        self.intern(|bytes| key.append(row, bytes), table)
+    }
+
+    #[cold]
+    fn look_up_place(&mut self, key: &DictionaryKey<'_>, place: usize, table: &mut KeyTable) -> u32 {
+        let number = self.intern(|bytes| key.append(place, bytes), table);
+        self.dictionaries.set(place, Known::now(number, table));
+        number
+    }
+
+    fn intern(&mut self, append: impl FnOnce(&mut Vec<u8>), table: &mut KeyTable) -> u32 {
         self.scratch.clear();
-        key.append(row, &mut self.scratch);
+        append(&mut self.scratch);
         table.intern(&self.scratch, key::hash(&self.scratch))
     }
 }
@@ -131,7 +161,7 @@ impl Numbers {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{RecordBatch, StringArray};
+    use arrow_array::{DictionaryArray, RecordBatch, StringArray, cast::AsArray, types::Int32Type};
     use headrace_core::key::KeyCoder;
 
     use super::*;
@@ -157,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_of_an_exchange_are_the_same_keys() {
+    fn the_keys_of_an_exchange_or_a_dictionary_are_the_same_keys() {
         let plain = batch();
         let mut coded = plain.clone();
         coded.keys = Some(KeyCoder::default().code(plain.data.columns(), plain.rows()).unwrap());
@@ -169,6 +199,9 @@ mod tests {
         };
         let first = all(&coded);
         assert_eq!((first[0], first[1] == first[2], first[0] == first[1]), (first[3], false, false));
-        assert_eq!((all(&plain), all(&coded)), (first.clone(), first));
+        let texts = plain.data.column(0).as_string::<i32>();
+        let dictionary: ArrayRef = Arc::new(texts.iter().collect::<DictionaryArray<Int32Type>>());
+        let dictionary = Batch::new(RecordBatch::try_from_iter([("k", dictionary)]).unwrap());
+        assert_eq!((all(&plain), all(&coded), all(&dictionary)), (first.clone(), first.clone(), first));
     }
 }

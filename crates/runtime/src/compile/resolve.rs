@@ -4,8 +4,8 @@ use std::{path::PathBuf, sync::Arc};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use headrace_core::{Code, Error, Result, key::Keys, suggest::unknown_column, time::Micros};
-use headrace_expr::compile as compile_expr;
-use headrace_formats::parquet_schema;
+use headrace_expr::{compile as compile_expr, compile_column};
+use headrace_formats::{carried::is_dictionary, parquet_schema};
 use headrace_operators::{LATENESS_COLUMN, WINDOW_END, WINDOW_START, result_field};
 use headrace_plan::{
     DataType as PlanType, GeneratorColumn, GeneratorValue, JobOptions, NamedAggregate, NamedExpr, Node, Op, Plan,
@@ -213,7 +213,8 @@ fn union(inputs: &[Resolved]) -> Result<Resolved> {
             };
             let text =
                 format!("the inputs of a union differ: ({}) and ({})", names(&first.schema), names(&input.schema));
-            return Err(Error::new(Code::TypeMismatch, text).hint("Select the same columns on both sides first."));
+            return Err(Error::new(Code::TypeMismatch, text)
+                .hint("Select the same columns on both sides first, cast to the same types."));
         }
         for (field, other) in fields.iter_mut().zip(input.schema.fields()) {
             field.set_nullable(field.is_nullable() || other.is_nullable());
@@ -241,7 +242,7 @@ fn select(columns: &[NamedExpr], input: Resolved) -> Result<Resolved> {
         if fields.iter().any(|field| field.name() == name) {
             return Err(invalid(format!("two columns are named '{name}'")));
         }
-        let compiled = compile_expr(expr, &input.schema)?;
+        let compiled = compile_column(expr, &input.schema)?;
         fields.push(Field::new(name, compiled.data_type().to_arrow(), compiled.nullable()));
         let unchanged = matches!(expr, headrace_plan::Expr::Column { name: from } if from == name);
         // A column of that name with other values is not the event time that the row watermarks were taken over.
@@ -285,10 +286,12 @@ fn window(
     }
     let mut fields: Vec<Field> = Vec::new();
     for name in keys {
-        let (at, field) = find(&input.schema, name)?;
+        let (_, field) = find(&input.schema, name)?;
         let empty = arrow_array::new_empty_array(field.data_type());
         Keys::encode(&[empty], 0)?;
-        fields.push(input.schema.field(at).clone());
+        // What comes back of a key is its text.
+        let data = if is_dictionary(field.data_type()) { DataType::Utf8 } else { field.data_type().clone() };
+        fields.push(Field::new(name, data, field.is_nullable()));
     }
     let timestamp = DataType::Timestamp(TimeUnit::Microsecond, None);
     fields.extend([WINDOW_START, WINDOW_END].map(|name| Field::new(name, timestamp.clone(), false)));
