@@ -45,9 +45,10 @@ impl BlockManager {
     pub fn roll_back(&mut self, run: u32, written: bool) -> Result<()> {
         self.open_run(run)?;
         let Some(run) = self.run.take() else { return Ok(()) };
-        let lost: Vec<u32> = if written { run.fresh.clone() } else { self.copied_to(&run) };
+        let copies = run.rows.iter().filter(|row| row.left.is_some()).count();
+        let lost = if written { &run.fresh[..] } else { &run.fresh[..copies] };
         self.undo(&run);
-        let dropped = lost.into_iter().rev().map(|block| u64::from(self.pool.drop_content(block)));
+        let dropped = lost.iter().rev().map(|&block| u64::from(self.pool.drop_content(block)));
         self.counters.evictions += dropped.sum::<u64>();
         Ok(())
     }
@@ -137,11 +138,5 @@ impl BlockManager {
         self.pool.share(other);
         self.pool.release(block);
         self.counters.duplicates += 1;
-    }
-
-    /// The blocks that rows of a run have copies in.
-    fn copied_to(&self, run: &Run) -> Vec<u32> {
-        let rows = run.rows.iter().filter(|row| row.left.is_some());
-        rows.map(|row| self.sequences.at(row.place).table[row.held as usize - 1]).collect()
     }
 }

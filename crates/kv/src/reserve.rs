@@ -38,9 +38,9 @@ impl BlockManager {
             self.undo(&run);
             return Ok(Reserved::Short(u32::try_from(missing).unwrap_or(u32::MAX)));
         }
-        for row in &run.rows {
-            self.fill(row, &mut run.fresh);
-        }
+        // Copies first: a rollback drops what they lie over, and by the order of the free list nothing continues that.
+        run.rows.iter().for_each(|row| self.take_copy(row, &mut run.fresh));
+        run.rows.iter().for_each(|row| self.take_more(row, &mut run.fresh));
         self.counters.allocations += run.fresh.len() as u64;
         self.last_run = run.number;
         let reservation = self.describe(&run);
@@ -113,16 +113,23 @@ impl BlockManager {
         u64::from(more) + u64::from(row.left.is_some())
     }
 
-    /// Takes the blocks that a row wants.
-    fn fill(&mut self, row: &Row, fresh: &mut Vec<u32>) {
-        let before = fresh.len();
-        let sequence = self.sequences.at_mut(row.place);
+    /// Takes a block for the copy of the one that the row let go of.
+    fn take_copy(&mut self, row: &Row, fresh: &mut Vec<u32>) {
         if row.left.is_some() {
-            sequence.table.pop();
+            let table = &mut self.sequences.at_mut(row.place).table;
+            table.pop();
+            fresh.extend(self.pool.take());
+            table.extend(fresh.last());
         }
-        let more = row.end().div_ceil(self.options.block_tokens) as usize - sequence.table.len();
+    }
+
+    /// Takes the blocks that the row needs beyond those.
+    fn take_more(&mut self, row: &Row, fresh: &mut Vec<u32>) {
+        let table = &mut self.sequences.at_mut(row.place).table;
+        let more = row.end().div_ceil(self.options.block_tokens) as usize - table.len();
+        let before = fresh.len();
         fresh.extend(std::iter::from_fn(|| self.pool.take()).take(more));
-        sequence.table.extend(&fresh[before..]);
+        table.extend(&fresh[before..]);
     }
 
     fn describe(&self, run: &Run) -> Reservation {

@@ -35,7 +35,7 @@ pub struct Reservation {
 pub(crate) struct Run {
     pub(crate) number: u32,
     pub(crate) rows: Vec<Row>,
-    /// The blocks taken for it, in order. Their former contents are hidden, and dropped by the commit.
+    /// The blocks taken for it, in order, those for copies first. Their former contents are hidden, and dropped by the commit.
     pub(crate) fresh: Vec<u32>,
     // What a rollback restores.
     pub(crate) counters: Counters,

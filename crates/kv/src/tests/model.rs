@@ -165,13 +165,14 @@ impl Model {
         }
         let fresh: Vec<u32> = self.free.drain(..needed).collect();
         let mut next = fresh.iter().copied();
-        for row in &mut rows {
+        for row in rows.iter_mut().filter(|row| row.copy.is_some()) {
+            let block = next.next().unwrap();
+            row.copy = row.copy.map(|(from, _)| (from, block));
+            *self.sequences.get_mut(&row.sequence).unwrap().table.last_mut().unwrap() = block;
+            self.counters.copies += 1;
+        }
+        for row in &rows {
             let table = &mut self.sequences.get_mut(&row.sequence).unwrap().table;
-            if let Some((_, copy)) = &mut row.copy {
-                *copy = next.next().unwrap();
-                *table.last_mut().unwrap() = *copy;
-                self.counters.copies += 1;
-            }
             while table.len() * self.size < row.start + row.count {
                 table.push(next.next().unwrap());
             }

@@ -128,6 +128,22 @@ fn choices_share_all_but_what_they_write() {
 }
 
 #[test]
+fn a_copy_that_is_rolled_back_costs_no_content_that_another_one_continues() {
+    let mut manager = manager(5, 2);
+    let gone = computed(&mut manager, &[1, 2, 3, 4]);
+    let first = computed(&mut manager, &[5, 5, 6]);
+    let second = manager.fork(first, 3, &[7]).unwrap();
+    manager.close(&[gone]).unwrap();
+    let new = manager.open(&[8, 8], 4, SALT).unwrap();
+    let run = reserve(&mut manager, &[new, second], &[2, 1]);
+    // The copy lies over the second block of the sequence that is gone, and not over the first.
+    assert_eq!(run.copies, [4, 2]);
+    manager.roll_back(run.run, false).unwrap();
+    let again = manager.open(&[1, 2, 3, 4, 5], 8, SALT).unwrap();
+    assert_eq!((manager.probe(&[again]).unwrap().cached, manager.usage().cached), (vec![2], 1));
+}
+
+#[test]
 fn exported_blocks_are_found_where_they_are_imported() {
     let (mut here, mut there) = (manager(50, 4), manager(20, 4));
     let tokens: Vec<u32> = (0..14).collect();
