@@ -10,6 +10,8 @@ use headrace_kv::{BlockManager, Options, Reservation, Reserved};
 const BLOCK_TOKENS: u32 = 16;
 /// Blocks of a prompt, besides the token that is always computed.
 const PROMPT: u32 = 32;
+/// Tokens that a sequence decodes before it begins anew.
+const DECODED: u32 = 4095;
 
 fn manager(blocks: u32) -> BlockManager {
     let options = Options { blocks, block_tokens: BLOCK_TOKENS, sequences: 512, watermark: 0, prefix_cache: true };
@@ -27,8 +29,8 @@ fn reserve(manager: &mut BlockManager, sequences: &[u32], counts: &[u32]) -> Res
     }
 }
 
-fn prefill(manager: &mut BlockManager, tokens: &[u32]) -> u32 {
-    let sequence = manager.open(tokens, tokens.len() as u32 + 4096, [0; 32]).expect("it fits");
+fn prefill(manager: &mut BlockManager, tokens: &[u32], more: u32) -> u32 {
+    let sequence = manager.open(tokens, tokens.len() as u32 + more, [0; 32]).expect("it fits");
     let run = reserve(manager, &[sequence], &[tokens.len() as u32]);
     manager.commit(run.run, &run.counts, &[1], &[7]).expect("the run is open");
     sequence
@@ -47,7 +49,7 @@ fn prompts(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 seed += 1;
-                let sequence = prefill(&mut manager, &prompt(seed));
+                let sequence = prefill(&mut manager, &prompt(seed), 1);
                 manager.close(&[sequence])
             });
         });
@@ -56,7 +58,7 @@ fn prompts(criterion: &mut Criterion) {
     let known = prompt(0);
     group.bench_function("found", |bencher| {
         bencher.iter(|| {
-            let sequence = prefill(&mut manager, black_box(&known));
+            let sequence = prefill(&mut manager, black_box(&known), 1);
             manager.close(&[sequence])
         });
     });
@@ -69,7 +71,7 @@ fn rollback(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(PROMPT.into()));
     let mut manager = manager(64);
     for seed in 1..3 {
-        let sequence = prefill(&mut manager, &prompt(seed));
+        let sequence = prefill(&mut manager, &prompt(seed), 1);
         manager.close(&[sequence]).expect("it is open");
     }
     let tokens = prompt(9);
@@ -89,19 +91,18 @@ fn rows(criterion: &mut Criterion) {
     for rows in [8, 64, 256] {
         group.throughput(Throughput::Elements(u64::from(rows)));
         let mut manager = manager(1 << 17);
-        let sequences: Vec<u32> = (0..rows).map(|seed| prefill(&mut manager, &prompt(seed))).collect();
+        let mut sequences: Vec<u32> = (0..rows).map(|seed| prefill(&mut manager, &prompt(seed), DECODED + 1)).collect();
         let (ones, sevens) = (vec![1; rows as usize], vec![7; rows as usize]);
-        let mut left = 4095;
-        let mut sequences_now = sequences.clone();
+        let mut left = DECODED;
         group.bench_function(BenchmarkId::new("decode", rows), |bencher| {
             bencher.iter(|| {
                 if left == 0 {
-                    manager.close(&sequences_now).expect("they are open");
-                    sequences_now = (0..rows).map(|seed| prefill(&mut manager, &prompt(seed))).collect();
-                    left = 4095;
+                    manager.close(&sequences).expect("they are open");
+                    sequences = (0..rows).map(|seed| prefill(&mut manager, &prompt(seed), DECODED + 1)).collect();
+                    left = DECODED;
                 }
                 left -= 1;
-                let run = reserve(&mut manager, &sequences_now, &ones);
+                let run = reserve(&mut manager, &sequences, &ones);
                 manager.commit(run.run, &run.counts, &ones, &sevens)
             });
         });
