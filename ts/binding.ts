@@ -1,7 +1,7 @@
 /**
  * The native binding: its interface, and the loader that finds it.
  *
- * Everything structured crosses as JSON text; rows cross as an *arena* (one buffer) with its *layout*, see
+ * Everything structured crosses as JSON text (but for runs of the KV cache, which are plain numbers); rows cross as an *arena* (one buffer) with its *layout*, see
  * `crates/formats/src/arena.rs`. The engine writes into arenas of ours, and gathers its own from the buffers we list.
  * Native errors arrive as `Error` whose message is the JSON of `{code, message, hint?, place?}`; `errors.ts` turns them
  * into `HeadraceError`.
@@ -178,6 +178,32 @@ export interface BindingDriver {
   metrics(): string;
 }
 
+/**
+ * The bookkeeping of a paged KV cache (`crates/kv`), used through `llm/block-manager.ts`. Sequences go by number, salts and
+ * names of blocks have 32 bytes. Everything is synchronous, and arrays that are returned are the caller's.
+ */
+export interface BindingBlockManager {
+  open(tokens: Uint32Array, limit: number, salt: Uint8Array): number;
+  fork(parent: number, keep: number, tail: Uint32Array): number;
+  importBlocks(tokens: Uint32Array, names: Uint8Array, limit: number, salt: Uint8Array): number;
+  /** For n sequences n cached tokens, then n counts of idle blocks, then n leaders. */
+  probe(sequences: Uint32Array): Uint32Array;
+  /**
+   * `[0, missing]`, or the run's number, width, number of slots and of entries of copies, then starts, counts, tables, slots
+   * and copies.
+   */
+  reserve(sequences: Uint32Array, counts: Uint32Array): Int32Array;
+  commit(run: number, kept: Uint32Array, appended: Uint32Array, tokens: Uint32Array): void;
+  rollBack(run: number, written: boolean): void;
+  release(sequences: Uint32Array): number;
+  close(sequences: Uint32Array): number;
+  /** The number of blocks, then the blocks, their tokens, and their names in words whose bytes are the name's. */
+  exportBlocks(sequence: number): Uint32Array;
+  reset(): number;
+  /** In the order of `COUNTERS`. */
+  counters(): Float64Array;
+}
+
 /** What the native library exports. */
 export interface Native {
   /** The library's version, equal to the package's. */
@@ -194,6 +220,13 @@ export interface Native {
     wake: () => void,
   ) => BindingJob;
   BindingDriver: new (plan: string, options: string) => BindingDriver;
+  BindingBlockManager: new (
+    blocks: number,
+    blockTokens: number,
+    sequences: number,
+    watermark: number,
+    prefixCache: boolean,
+  ) => BindingBlockManager;
   /** Opens and locks a checkpoint folder; creates it when it is missing. */
   openStore(folder: string): Promise<BindingStore>;
   /** Renames pending files to their final names, idempotently; `committables` is the JSON of `Committable[]`. */

@@ -32,6 +32,7 @@ export const ERROR_CODES = {
   "HR_LOCKED": "Another process holds the checkpoint folder.",
   "HR_FENCED": "A newer run has taken over the checkpoint folder; this one must stop.",
   "HR_COMMIT_FAILED": "A committed file of the sink is missing or different.",
+  "HR_KV_CAPACITY": "The KV cache has no room for the sequence.",
   "HR_CANCELLED": "The job was cancelled.",
   "HR_INTERNAL": "A defect of headrace itself.",
 } as const;

@@ -7,6 +7,7 @@ mod call;
 mod driver;
 mod error;
 mod job;
+mod kv;
 mod store;
 
 use std::path::Path;

@@ -83,6 +83,8 @@ codes! {
     Fenced = "HR_FENCED",
     /// A committed file of the sink is missing or different.
     CommitFailed = "HR_COMMIT_FAILED",
+    /// The KV cache has no room for the sequence.
+    KvCapacity = "HR_KV_CAPACITY",
     /// The job was cancelled.
     Cancelled = "HR_CANCELLED",
     /// A defect of headrace itself.
