@@ -83,6 +83,14 @@ codes! {
     Fenced = "HR_FENCED",
     /// A committed file of the sink is missing or different.
     CommitFailed = "HR_COMMIT_FAILED",
+    /// The model needs something that this engine does not compute.
+    ModelUnsupported = "HR_MODEL_UNSUPPORTED",
+    /// The library that runs models is missing, or is another version than the one that is supported.
+    ModelRuntime = "HR_MODEL_RUNTIME",
+    /// The model's chat template failed or went beyond its limits.
+    ChatTemplate = "HR_CHAT_TEMPLATE",
+    /// A file could not be downloaded.
+    DownloadFailed = "HR_DOWNLOAD_FAILED",
     /// The job was cancelled.
     Cancelled = "HR_CANCELLED",
     /// A defect of headrace itself.
