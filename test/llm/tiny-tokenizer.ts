@@ -16,7 +16,9 @@ const SENTENCES = `The river mill stood where the water ran fast, and the miller
 A stream of rows is read in the order in which it came; a window is closed when the watermark has passed its end.
 She wrote down what the water did: how high it stood in the morning, how it fell, and when they'd open the gate.
 Il y avait un moulin près de la rivière. Die Mühle am Bach klappert, und das Wasser läuft über das Rad.
-The system takes what it is given and answers the user; the assistant is asked, and it says what it knows of the stream.`;
+The system takes what it is given and answers the user; the assistant is asked, and it says what it knows of the stream.
+Between the hills and the harbour lay forty fields, each with a ditch of its own, and every ditch led to the same old wheel.
+Nobody remembered who had built it, though some believed that travelling carpenters came one winter and never asked for money.`;
 
 /** A vocabulary of `size` tokens. */
 export function tinyVocabulary(size: number): TinyVocabulary {
@@ -28,7 +30,8 @@ export function tinyVocabulary(size: number): TinyVocabulary {
   const merges: string[] = [];
   while (tokens.length < size) {
     const [left, right] = commonest(words);
-    tokens.push(left + right);
+    // Two merges may make the same token.
+    if (!tokens.includes(left + right)) tokens.push(left + right);
     merges.push(`${left} ${right}`);
     for (const word of words) merge(word, left, right);
   }
@@ -54,6 +57,7 @@ function commonest(words: readonly string[][]): [string, string] {
     }
   }
   const [best = ''] = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))[0] ?? [];
+  if (best === '') throw new Error('The sentences are too few for a vocabulary of this size.');
   return best.split(' ') as [string, string];
 }
 
