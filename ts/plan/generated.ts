@@ -33,6 +33,10 @@ export const ERROR_CODES = {
   "HR_FENCED": "A newer run has taken over the checkpoint folder; this one must stop.",
   "HR_COMMIT_FAILED": "A committed file of the sink is missing or different.",
   "HR_KV_CAPACITY": "The KV cache has no room for the sequence.",
+  "HR_MODEL_UNSUPPORTED": "The model needs something that this engine does not compute.",
+  "HR_MODEL_RUNTIME": "The library that runs models is missing, or is another version than the one that is supported.",
+  "HR_CHAT_TEMPLATE": "The model's chat template failed or went beyond its limits.",
+  "HR_DOWNLOAD_FAILED": "A file could not be downloaded.",
   "HR_CANCELLED": "The job was cancelled.",
   "HR_INTERNAL": "A defect of headrace itself.",
 } as const;

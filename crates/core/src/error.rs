@@ -85,6 +85,14 @@ codes! {
     CommitFailed = "HR_COMMIT_FAILED",
     /// The KV cache has no room for the sequence.
     KvCapacity = "HR_KV_CAPACITY",
+    /// The model needs something that this engine does not compute.
+    ModelUnsupported = "HR_MODEL_UNSUPPORTED",
+    /// The library that runs models is missing, or is another version than the one that is supported.
+    ModelRuntime = "HR_MODEL_RUNTIME",
+    /// The model's chat template failed or went beyond its limits.
+    ChatTemplate = "HR_CHAT_TEMPLATE",
+    /// A file could not be downloaded.
+    DownloadFailed = "HR_DOWNLOAD_FAILED",
     /// The job was cancelled.
     Cancelled = "HR_CANCELLED",
     /// A defect of headrace itself.

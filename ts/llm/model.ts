@@ -1,0 +1,108 @@
+/** A model that has been loaded: its tokenizer, its chat template, and its logits. */
+import { HeadraceError } from '../errors.ts';
+import { type ImportOptions, importModel } from './import/import-model.ts';
+import { BLOCK_TOKENS, type ModelShape } from './import/shape.ts';
+import { type CpuOptions, CpuRunner } from './runner/cpu-runner.ts';
+import type { ModelRunner } from './runner/runner.ts';
+import { scatter } from './runner/scatter.ts';
+import { ChatTemplate } from './tokenizer/chat-template.ts';
+import { Tokenizer } from './tokenizer/tokenizer.ts';
+
+/** How a model is loaded. */
+export type ModelOptions = ImportOptions & CpuOptions;
+
+/** Tokens that `logits` computes in one step. */
+const CHUNK = 256;
+
+export class Model implements AsyncDisposable {
+  readonly shape: ModelShape;
+  /** The SHA-256 of the model's file. */
+  readonly digest: string;
+  readonly tokenizer: Tokenizer;
+  /** Undefined if the file has none. */
+  readonly chatTemplate: ChatTemplate | undefined;
+  readonly runner: ModelRunner;
+
+  /** Loads a GGUF file; the first time it is converted. Errors are those of `importModel`, and `HR_MODEL_RUNTIME`. */
+  static async load(file: string, options: ModelOptions = {}): Promise<Model> {
+    const { graph, shape, digest, gguf } = importModel(file, options);
+    const tokenizer = new Tokenizer(gguf);
+    const chatTemplate = ChatTemplate.of(gguf, tokenizer);
+    return new Model({
+      shape,
+      digest,
+      tokenizer,
+      chatTemplate,
+      runner: await CpuRunner.load(graph, shape, options),
+    });
+  }
+
+  private constructor(parts: Pick<Model, 'shape' | 'digest' | 'tokenizer' | 'chatTemplate' | 'runner'>) {
+    this.shape = parts.shape;
+    this.digest = parts.digest;
+    this.tokenizer = parts.tokenizer;
+    this.chatTemplate = parts.chatTemplate;
+    this.runner = parts.runner;
+  }
+
+  /**
+   * The logits behind each token from index `from` on, one array of `vocabulary` numbers a token, computed from nothing in a
+   * cache of its own. `chunk` tokens are computed at once, which changes no bit of the result. Every array takes
+   * 4 · vocabulary bytes; O(tokens²) in time.
+   */
+  async logits(tokens: ArrayLike<number>, { from = 0, chunk = CHUNK } = {}): Promise<Float32Array[]> {
+    const ids = Array.from(tokens);
+    this.#check(ids, from, chunk);
+    const blocks = Array.from(
+      { length: Math.ceil((ids.length + 1) / BLOCK_TOKENS) },
+      (_, index) => index + 1,
+    );
+    const pool = this.runner.pool(blocks.length + 1);
+    const found: Float32Array[] = [];
+    for (let start = 0; start < ids.length; start += chunk) {
+      const count = Math.min(chunk, ids.length - start);
+      // A product with a single row may take another kernel, with other bits, where heads do not share keys.
+      const width = Math.max(count, this.shape.heads === this.shape.kvHeads ? 2 : 1);
+      const scored = Array.from({ length: count }, (_, index) => index).filter(
+        (index) => start + index >= from,
+      );
+      const step = {
+        ...{ rows: 1, width, logits: scored.length > 0 },
+        tokens: BigInt64Array.from({ length: width }, (_, index) => BigInt(ids[start + index] ?? 0)),
+        start: BigInt64Array.of(BigInt(start)),
+        blocks: BigInt64Array.from(blocks, BigInt),
+        score: BigInt64Array.from(scored.flatMap((index) => [0n, BigInt(index)])),
+      };
+      const { logits, newKv } = await this.runner.run(step, pool);
+      scatter(pool, this.shape, newKv, { row: 0, width, start, count, blocks });
+      for (const [at] of scored.entries()) {
+        found.push(
+          (logits as Float32Array).slice(at * this.shape.vocabulary, (at + 1) * this.shape.vocabulary),
+        );
+      }
+    }
+    return found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.runner.release();
+  }
+
+  #check(ids: readonly number[], from: number, chunk: number): void {
+    const { vocabulary, context } = this.shape;
+    const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
+    if (wrong !== undefined) throw new HeadraceError('HR_OPTION_INVALID', `There is no token ${wrong}.`);
+    if (ids.length === 0 || ids.length > context) {
+      throw new HeadraceError(
+        'HR_OPTION_INVALID',
+        `${ids.length} tokens were given, and 1 to ${context} are possible.`,
+      );
+    }
+    if (!(Number.isInteger(from) && from >= 0 && Number.isInteger(chunk) && chunk > 0)) {
+      throw new HeadraceError(
+        'HR_OPTION_INVALID',
+        '`from` and `chunk` are whole numbers, and `chunk` is at least 1.',
+      );
+    }
+  }
+}
