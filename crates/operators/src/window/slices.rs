@@ -22,6 +22,8 @@ pub(crate) struct Slices {
     per_slide: i64,
     // Slices per window.
     per_window: i64,
+    // Whole slides per window.
+    whole: i64,
 }
 
 /// Where a time lies; it is in no window when the first comes after the last.
@@ -37,7 +39,8 @@ impl Slices {
     pub(crate) fn new(size: Micros, slide: Micros, offset: Micros) -> Self {
         let per_slide = if size % slide == 0 { 1 } else { 2 };
         let per_window = per_slide * (size / slide) + (per_slide - 1);
-        Slices { size, slide, offset: offset.rem_euclid(slide), tail: size % slide, per_slide, per_window }
+        let whole = size / slide;
+        Slices { size, slide, offset: offset.rem_euclid(slide), tail: size % slide, per_slide, per_window, whole }
     }
 
     /// Slices per window.
@@ -51,9 +54,8 @@ impl Slices {
         let time = time - self.offset;
         let slide = time.div_euclid(self.slide);
         // How many windows reach this far back: one more while the time lies before where the oldest of them ends.
-        let whole = self.per_window / self.per_slide;
         let tail = self.per_slide == 2 && time - slide * self.slide >= self.tail;
-        let reach = if self.per_slide == 2 && !tail { whole + 1 } else { whole };
+        let reach = if self.per_slide == 2 && !tail { self.whole + 1 } else { self.whole };
         Located { slice: slide * self.per_slide + i64::from(tail), first: slide - reach + 1, last: slide }
     }
 
