@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: `headrace run FILE`, `headrace explain FILE`. */
+/** The command line: `headrace run FILE`, `headrace explain FILE`, `headrace model pull NAME`. */
 import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError } from 'commander';
 import { reportError } from './report-error.ts';
@@ -33,6 +33,17 @@ program
   .action(async (file: string, flags: { json?: boolean }) => {
     const { explainCommand } = await import('./explain-command.ts');
     await guarded(flags.json ?? false, () => explainCommand(file, flags));
+  });
+
+program
+  .command('model')
+  .description('Language models.')
+  .command('pull')
+  .description('Fetch a model, check it, and print where it is. A download that was cut off goes on.')
+  .argument('<name>', 'smollm2: SmolLM2-135M-Instruct, 93 MB, Apache-2.0')
+  .action(async (name: string) => {
+    const { pullCommand } = await import('./model-command.ts');
+    await guarded(false, () => pullCommand(name));
   });
 
 await program.parseAsync();
