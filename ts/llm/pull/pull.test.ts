@@ -131,6 +131,9 @@ describe('a model', () => {
     await new Promise((resolve) => nobody.close(resolve));
     const closed = pullModel(entry, { folder, index: `http://127.0.0.1:${port}/simple` });
     await expect(closed).rejects.toThrow(/HR_DOWNLOAD_FAILED: .*ECONNREFUSED/);
+    await expect(pullModel(entry, { folder, index: '' })).rejects.toThrow(
+      /HR_OPTION_INVALID: .*Python packages/,
+    );
     expect(() => catalogueEntry('toString')).toThrow(/HR_OPTION_INVALID: There is no model 'toString'/);
   });
 });

