@@ -32,18 +32,8 @@ export interface BindingCall {
   readonly bytes: number;
 }
 
-/** A job: subtasks on native threads, driven by the coordinator. */
-export interface BindingJob {
-  /** Hands over rows in memory for the plan's `tableSource` number `table`; call before `start`. Copies the buffers. */
-  addTable(table: number, schema: string, layout: Layout, buffers: Uint8Array[]): void;
-  /** Starts all subtasks; `manifest` is the JSON of the checkpoint to restore, or null. */
-  start(manifest: string | null): void;
-  /** Asks the sources for barrier `checkpoint`; `periodic` goes on, `stop` and `final` end the job behind it. */
-  trigger(checkpoint: number, kind: 'periodic' | 'stop' | 'final'): void;
-  /** Stops all subtasks at their next step, without a checkpoint. */
-  cancel(): void;
-  /** The events since the last call, as a JSON array of {@link JobEvent}. */
-  takeEvents(): string;
+/** The part of a job or driver through which host calls go. */
+export interface CallPort {
   /** The next request to the host, or null. */
   takeCall(): BindingCall | null;
   /** Copies the batch of a taken call into `arena`, and writes into `layout`, which may be longer, where its buffers are. */
@@ -60,6 +50,20 @@ export interface BindingJob {
   ): void;
   /** Fails a call, and with it the job; `error` is the JSON of `{code, message, hint?, row?}` (`row` within the batch). */
   failCall(id: number, error: string): void;
+}
+
+/** A job: subtasks on native threads, driven by the coordinator. */
+export interface BindingJob extends CallPort {
+  /** Hands over rows in memory for the plan's `tableSource` number `table`; call before `start`. Copies the buffers. */
+  addTable(table: number, schema: string, layout: Layout, buffers: Uint8Array[]): void;
+  /** Starts all subtasks; `manifest` is the JSON of the checkpoint to restore, or null. */
+  start(manifest: string | null): void;
+  /** Asks the sources for barrier `checkpoint`; `periodic` goes on, `stop` and `final` end the job behind it. */
+  trigger(checkpoint: number, kind: 'periodic' | 'stop' | 'final'): void;
+  /** Stops all subtasks at their next step, without a checkpoint. */
+  cancel(): void;
+  /** The events since the last call, as a JSON array of {@link JobEvent}. */
+  takeEvents(): string;
   /** Counters and gauges, as the JSON of `JobMetrics`. */
   metrics(): string;
   /** Resolves when every native thread of the job has ended; after it the object holds nothing. */
@@ -153,7 +157,7 @@ export interface BindingStore {
 }
 
 /** A pipeline under test: one thread, one step at a time, no clock but the one that is set. */
-export interface BindingDriver {
+export interface BindingDriver extends CallPort {
   /** Pushes rows into the plan's source node number `node`. */
   push(node: number, layout: Layout, buffers: Uint8Array[]): void;
   /** Moves the watermark of source node `node` up to `time`. */
@@ -164,15 +168,6 @@ export interface BindingDriver {
   setClock(now: bigint): void;
   /** Runs steps until nothing moves or a call to the host is open. */
   run(): void;
-  takeCall(): BindingCall | null;
-  readCall(id: number, arena: Uint8Array, layout: Layout): void;
-  completeCall(
-    id: number,
-    layout: Layout | null,
-    buffers: Uint8Array[] | null,
-    parents: Uint32Array | null,
-  ): void;
-  failCall(id: number, error: string): void;
   /** Takes a checkpoint, throws every operator away and restores from the checkpoint, at another parallelism if given. */
   crashAndRestore(parallelism: number | null): void;
   metrics(): string;

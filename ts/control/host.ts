@@ -9,15 +9,12 @@ import { layoutLength, pack } from '../arrow/array-data.ts';
 import { Batch } from '../arrow/batch.ts';
 import { describe, ShapeError } from '../arrow/shape-error.ts';
 import type { Chunk } from '../arrow/to-arrays.ts';
-import type { BindingCall, BindingJob, Layout } from '../binding.ts';
+import type { BindingCall, CallPort, Layout } from '../binding.ts';
 import { type ErrorPlace, HeadraceError, isHeadraceError } from '../errors.ts';
 import type { Field, Plan } from '../plan/generated.ts';
 import type { Host, HostMap, HostSink, HostSource } from './hosts.ts';
 import { callMap, isPromise, type Mapped, RowFailure } from './map-call.ts';
 import { PullSource } from './pull-source.ts';
-
-/** The part of a job or driver through which host calls go. */
-export type CallPort = Pick<BindingJob, 'takeCall' | 'readCall' | 'completeCall' | 'failCall'>;
 
 /** What the executor needs to know. */
 export interface ExecutorConfig {
@@ -41,8 +38,8 @@ export class HostExecutor {
   readonly #port: CallPort;
   readonly #config: ExecutorConfig;
   readonly #pool = new ArenaPool();
-  /** Where the batch that is being read lies in its arena. */
-  #layout: Layout = new Float64Array(0);
+  /** For the columns of each host, where the batch that is being read lies in its arena. */
+  readonly #layouts = new Map<readonly Field[], Layout>();
   readonly #sources = new Map<number, PullSource>();
   /** For each busy consumer the end of its last batch: a consumer sees one batch at a time. */
   readonly #queues = new Map<HostSink, Promise<void>>();
@@ -159,20 +156,23 @@ export class HostExecutor {
     };
     if (!isPromise(answer)) return complete(answer);
     lane.running += 1;
-    return this.#inTime(answer, call, host)
-      .then(complete)
-      .finally(() => {
-        lane.running -= 1;
-        const next = lane.waiting.shift();
-        if (next !== undefined) this.#run(next);
-      });
+    // After a failure nothing follows: the lane stays taken.
+    return this.#inTime(answer, call, host).then((mapped) => {
+      complete(mapped);
+      lane.running -= 1;
+      const next = lane.waiting.shift();
+      if (next !== undefined) this.#run(next);
+    });
   }
 
   #read(call: BindingCall, fields: readonly Field[], arena: Uint8Array): Batch {
-    const length = layoutLength(fields);
-    if (this.#layout.length < length) this.#layout = new Float64Array(length);
-    this.#port.readCall(call.id, arena, this.#layout);
-    return Batch.view(fields, call.rows, this.#layout, arena);
+    let layout = this.#layouts.get(fields);
+    if (layout === undefined) {
+      layout = new Float64Array(layoutLength(fields));
+      this.#layouts.set(fields, layout);
+    }
+    this.#port.readCall(call.id, arena, layout);
+    return Batch.view(fields, call.rows, layout, arena);
   }
 
   #laneOf(subtask: number): Lane {
