@@ -1,4 +1,5 @@
 /** A seeded tiny model of the llama architecture for tests: its GGUF file, and its weights as the file holds them. */
+import type { ModelShape } from '../../ts/llm/import/shape.ts';
 import { type WrittenKey, type WrittenTensor, writeGguf } from './gguf-writer.ts';
 import { type Quantisation, quantise } from './quantise.ts';
 import { CHAT_TEMPLATE, tinyVocabulary } from './tiny-tokenizer.ts';
@@ -28,26 +29,13 @@ export interface TinyModel {
   readonly keys: readonly WrittenKey[];
   readonly tensors: readonly WrittenTensor[];
   readonly weights: ReadonlyMap<string, Matrix>;
-  readonly shape: TinyShape;
-}
-
-export interface TinyShape {
-  readonly layers: number;
-  readonly hidden: number;
-  readonly inner: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headSize: number;
-  readonly vocabulary: number;
-  readonly context: number;
-  readonly ropeBase: number;
-  readonly epsilon: number;
+  readonly shape: ModelShape;
 }
 
 /** Makes the model. */
 export function tinyModel(options: TinyOptions = {}): TinyModel {
   const { seed = 1, type = 'F32', embedding = type, tied = true } = options;
-  const shape: TinyShape = {
+  const shape: ModelShape = {
     layers: options.layers ?? 2,
     hidden: 64,
     inner: 96,
@@ -79,7 +67,7 @@ export function tinyModel(options: TinyOptions = {}): TinyModel {
 /** The bytes of its file. */
 export const tinyFile = (options: TinyOptions = {}): Uint8Array => writeGguf(tinyModel(options));
 
-function matrices(shape: TinyShape, tied: boolean): [name: string, rows: number, columns: number][] {
+function matrices(shape: ModelShape, tied: boolean): [name: string, rows: number, columns: number][] {
   const { hidden, inner, heads, kvHeads, headSize, vocabulary } = shape;
   const all: [string, number, number][] = [['token_embd.weight', vocabulary, hidden]];
   for (let layer = 0; layer < shape.layers; layer++) {
@@ -101,7 +89,7 @@ function matrices(shape: TinyShape, tied: boolean): [name: string, rows: number,
   return all;
 }
 
-function tinyKeys(shape: TinyShape): WrittenKey[] {
+function tinyKeys(shape: ModelShape): WrittenKey[] {
   const { tokens, types, merges } = tinyVocabulary(shape.vocabulary);
   return [
     ['general.architecture', 'string', 'llama'],
