@@ -7,9 +7,9 @@ import { HeadraceError } from '../../errors.ts';
 import { BlockManager, type Reservation } from '../block-manager.ts';
 import { BLOCK_TOKENS } from '../import/shape.ts';
 import type { KvPool, ModelRunner, StepResult } from '../runner/runner.ts';
+import { costOf } from '../scheduler/cost.ts';
 import { plan } from '../scheduler/plan.ts';
 import { POLICIES, type PolicyName, victim } from '../scheduler/policy.ts';
-import { costOf, runCost } from '../scheduler/run-cost.ts';
 import type { PlannedRow, Policy, RunCost, SchedulerLimits } from '../scheduler/step-plan.ts';
 import type { Answer } from './answer.ts';
 import { Chooser, type Chosen } from './chooser.ts';
@@ -74,7 +74,7 @@ export class EngineCore {
     this.#parts = parts;
     this.#limits = { ...limits, blockTokens: BLOCK_TOKENS };
     this.#policy = POLICIES[limits.policy];
-    this.#cost = parts.cost ?? runCost(costOf(parts.runner.shape));
+    this.#cost = parts.cost ?? costOf(parts.runner.shape);
     this.#log = parts.log ?? (() => {});
     this.blocks = new BlockManager({
       blocks: limits.kvBlocks,
@@ -226,7 +226,7 @@ export class EngineCore {
     const holders = this.requests.answers().filter(({ computed }) => computed > 0);
     // Last admitted, first to go.
     const views = holders.map((answer) => ({ ...viewOf(answer), arrival: answer.admission }));
-    const answer = this.requests.answer(victim(views, this.#policy)?.sequence ?? 0);
+    const answer = this.requests.answer(victim(views, this.#policy) ?? 0);
     if (answer === undefined)
       throw new HeadraceError('HR_INTERNAL', 'A run lacks blocks, and nobody holds any.');
     const { sequence, request, choice } = answer;
