@@ -7,6 +7,7 @@ import { HeadraceError } from '../../errors.ts';
 import { BlockManager, type Reservation } from '../block-manager.ts';
 import { BLOCK_TOKENS } from '../import/shape.ts';
 import type { KvPool, ModelRunner, StepResult } from '../runner/runner.ts';
+import { copyBlocks, scatter } from '../runner/scatter.ts';
 import { costOf } from '../scheduler/cost.ts';
 import { plan } from '../scheduler/plan.ts';
 import { POLICIES, type PolicyName, victim } from '../scheduler/policy.ts';
@@ -21,7 +22,6 @@ import { schedulerState, viewOf } from './planning.ts';
 import type { EngineRequest, NewRequest } from './request.ts';
 import { RequestTable } from './request-table.ts';
 import { runInput } from './run-input.ts';
-import { copyBlocks, writeRows } from './write-rows.ts';
 
 /** How large the engine is; see `EngineOptions` for what each means. */
 export interface CoreLimits {
@@ -252,12 +252,12 @@ export class EngineCore {
   #commit(answers: readonly Answer[], reservation: Reservation, width: number, result: StepResult): void {
     const { run, starts, counts } = reservation;
     const sound = answers.map((_, row) => Number.isFinite(result.sums[row]));
-    writeRows(this.#pool, this.#parts.runner.shape, result.newKv, width, reservation, sound);
+    const kept = Uint32Array.from(counts, (count, row) => (sound[row] ? count : 0));
+    scatter(this.#pool, this.#parts.runner.shape, result.newKv, { ...reservation, width, kept });
     const chosen = answers.map((answer, row) => {
       const ends = (starts[row] as number) + (counts[row] as number) === answer.known;
       return ends && sound[row] ? this.#chooser.choose(answer, row, result) : [];
     });
-    const kept = Uint32Array.from(counts, (count, row) => (sound[row] ? count : 0));
     const appended = Uint32Array.from(chosen, ({ length }) => Math.min(length, 1));
     const first = Uint32Array.from(chosen.flatMap(([one]) => (one === undefined ? [] : [one.token])));
     this.blocks.commit(run, kept, appended, first);
