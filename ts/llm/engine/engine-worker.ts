@@ -87,7 +87,8 @@ async function start({ file, options }: EngineData) {
   const methods = {
     metrics: () => metricsOf(core),
     logits: (tokens: number[], from: number) => model.logits(tokens, { from }),
-    resetPrefixCache: () => core.resetPrefixCache(),
+    resetPrefixCache: () =>
+      new Promise<number>((resolve) => core.betweenRuns(() => resolve(core.blocks.resetPrefixCache()))),
   };
   const onSaid = (said: ToEngine) => ('add' in said ? add(said.add) : core.cancel(said.cancel));
   return { ready: info, methods, onSaid };

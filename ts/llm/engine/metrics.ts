@@ -22,6 +22,7 @@ export interface EngineMetrics {
   readonly failed: number;
 }
 
-export function metricsOf({ waiting, running, blocks, counters }: EngineCore): EngineMetrics {
-  return { waiting, running, kv: blocks.counters(), ...counters };
+export function metricsOf({ requests, blocks, counters }: EngineCore): EngineMetrics {
+  const { waiting, size } = requests;
+  return { waiting, running: size - waiting, kv: blocks.counters(), ...counters };
 }
