@@ -80,4 +80,4 @@ export function costOf(shape: ModelShape): RunCost {
 }
 
 /** Milliseconds of one operation. */
-const MS = { layer: 0.2, weight: 3e-8, multiply: 1.3e-8, attend: 2e-7, read: 3e-7 };
+const MS = { layer: 0.2, weight: 3e-8, multiply: 1.3e-8, attend: 1e-8, read: 4.5e-7 };

@@ -99,6 +99,13 @@ test('whoever is admitted leaves the watermark free, and what those with blocks 
   expect(rows({ waiting, free: 3 })).toEqual([[9, 33]]);
 });
 
+test('answers need a block each', () => {
+  const started = [generating(1, 20)];
+  const waiting = [view(9, 33, { choices: 3 })];
+  expect(rows({ waiting, started, free: 7 })).toContainEqual([9, 33]);
+  expect(rows({ waiting, started, free: 6 })).not.toContainEqual([9, 33]);
+});
+
 test('blocks that are found count if they are free now', () => {
   const started = [generating(1, 20)];
   const found = (idle: number) => [view(9, 40, { computed: 32, idle })];
