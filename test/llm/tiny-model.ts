@@ -2,6 +2,7 @@
 import type { ModelShape } from '../../ts/llm/import/shape.ts';
 import { type WrittenKey, type WrittenTensor, writeGguf } from './gguf-writer.ts';
 import { type Quantisation, quantise } from './quantise.ts';
+import { seededRandom } from './random.ts';
 import { CHAT_TEMPLATE, tinyVocabulary } from './tiny-tokenizer.ts';
 
 /** What the model looks like; the defaults are 2 layers of 64 and 512 tokens. */
@@ -120,14 +121,9 @@ function tinyKeys(shape: ModelShape): WrittenKey[] {
   ];
 }
 
-/** Normally distributed numbers from a seed (mulberry32 and Box–Muller). */
+/** Normally distributed numbers from a seed (Box–Muller). */
 function normals(seed: number): () => number {
-  let state = seed >>> 0;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return (((mixed ^ (mixed >>> 14)) >>> 0) + 0.5) / 2 ** 32;
-  };
+  const random = seededRandom(seed);
+  const uniform = () => random() + 2 ** -33;
   return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 }

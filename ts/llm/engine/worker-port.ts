@@ -14,6 +14,9 @@ type FromWorker =
   | { readonly call: number; readonly error: ErrorData }
   | { readonly say: unknown };
 
+/** The space for what a worker has just made, in MiB. */
+const YOUNG_MB = 16;
+
 /** The number of the call that `ready` answers. */
 const READY = 0;
 
@@ -37,7 +40,11 @@ export class WorkerPort<M extends Methods, ToSay, Said> {
   ) {
     // The checkout runs TypeScript, the package what was made of it.
     const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    this.#worker = new Worker(new URL(`${script}.${ending}`, import.meta.url), { workerData: data });
+    this.#worker = new Worker(new URL(`${script}.${ending}`, import.meta.url), {
+      workerData: data,
+      // What dies young is collected soon, instead of making the process larger.
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    });
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.ready = promise;
     promise.catch(() => {
