@@ -6,7 +6,7 @@ import { type ImportOptions, importModel } from './import/import-model.ts';
 import { BLOCK_TOKENS, type ModelShape } from './import/shape.ts';
 import { type CpuOptions, CpuRunner } from './runner/cpu-runner.ts';
 import type { ModelRunner } from './runner/runner.ts';
-import { scatter } from './runner/scatter.ts';
+import { scatter, slotsOf } from './runner/scatter.ts';
 import { ChatTemplate } from './tokenizer/chat-template.ts';
 import { Tokenizer } from './tokenizer/tokenizer.ts';
 
@@ -90,7 +90,8 @@ export class Model implements AsyncDisposable {
         score: BigInt64Array.from(scored.flatMap((index) => [0n, BigInt(index)])),
       };
       const { logits, newKv } = await this.runner.run(step, pool);
-      scatter(pool, this.shape, newKv, { row: 0, width, start, count, blocks });
+      const slots = slotsOf(blocks, start, count);
+      scatter(pool, this.shape, newKv, { width, counts: [count], slots });
       for (const [at] of scored.entries()) {
         found.push(
           (logits as Float32Array).slice(at * this.shape.vocabulary, (at + 1) * this.shape.vocabulary),

@@ -7,9 +7,10 @@ import { HeadraceError } from '../../errors.ts';
 import { BlockManager, type Reservation } from '../block-manager.ts';
 import { BLOCK_TOKENS } from '../import/shape.ts';
 import type { KvPool, ModelRunner, StepResult } from '../runner/runner.ts';
+import { copyBlocks, scatter } from '../runner/scatter.ts';
+import { costOf } from '../scheduler/cost.ts';
 import { plan } from '../scheduler/plan.ts';
 import { POLICIES, type PolicyName, victim } from '../scheduler/policy.ts';
-import { costOf, runCost } from '../scheduler/run-cost.ts';
 import type { PlannedRow, Policy, RunCost, SchedulerLimits } from '../scheduler/step-plan.ts';
 import type { Answer } from './answer.ts';
 import { Chooser, type Chosen } from './chooser.ts';
@@ -21,7 +22,6 @@ import { schedulerState, viewOf } from './planning.ts';
 import type { EngineRequest, NewRequest } from './request.ts';
 import { RequestTable } from './request-table.ts';
 import { runInput } from './run-input.ts';
-import { copyBlocks, writeRows } from './write-rows.ts';
 
 /** How large the engine is; see `EngineOptions` for what each means. */
 export interface CoreLimits {
@@ -74,7 +74,7 @@ export class EngineCore {
     this.#parts = parts;
     this.#limits = { ...limits, blockTokens: BLOCK_TOKENS };
     this.#policy = POLICIES[limits.policy];
-    this.#cost = parts.cost ?? runCost(costOf(parts.runner.shape));
+    this.#cost = parts.cost ?? costOf(parts.runner.shape);
     this.#log = parts.log ?? (() => {});
     this.blocks = new BlockManager({
       blocks: limits.kvBlocks,
@@ -226,7 +226,7 @@ export class EngineCore {
     const holders = this.requests.answers().filter(({ computed }) => computed > 0);
     // Last admitted, first to go.
     const views = holders.map((answer) => ({ ...viewOf(answer), arrival: answer.admission }));
-    const answer = this.requests.answer(victim(views, this.#policy)?.sequence ?? 0);
+    const answer = this.requests.answer(victim(views, this.#policy) ?? 0);
     if (answer === undefined)
       throw new HeadraceError('HR_INTERNAL', 'A run lacks blocks, and nobody holds any.');
     const { sequence, request, choice } = answer;
@@ -252,12 +252,12 @@ export class EngineCore {
   #commit(answers: readonly Answer[], reservation: Reservation, width: number, result: StepResult): void {
     const { run, starts, counts } = reservation;
     const sound = answers.map((_, row) => Number.isFinite(result.sums[row]));
-    writeRows(this.#pool, this.#parts.runner.shape, result.newKv, width, reservation, sound);
+    const kept = Uint32Array.from(counts, (count, row) => (sound[row] ? count : 0));
+    scatter(this.#pool, this.#parts.runner.shape, result.newKv, { ...reservation, width, kept });
     const chosen = answers.map((answer, row) => {
       const ends = (starts[row] as number) + (counts[row] as number) === answer.known;
       return ends && sound[row] ? this.#chooser.choose(answer, row, result) : [];
     });
-    const kept = Uint32Array.from(counts, (count, row) => (sound[row] ? count : 0));
     const appended = Uint32Array.from(chosen, ({ length }) => Math.min(length, 1));
     const first = Uint32Array.from(chosen.flatMap(([one]) => (one === undefined ? [] : [one.token])));
     this.blocks.commit(run, kept, appended, first);

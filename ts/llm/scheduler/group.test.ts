@@ -1,10 +1,10 @@
 /** Rows in runs: by hand, and against all ways to put them together. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runCost } from './cost.ts';
 import { group, type Row } from './group.ts';
-import { runCost } from './run-cost.ts';
 
-/** SmolLM2-135M on two cores, as `bench/run-cost.ts` measured it. */
+/** SmolLM2-135M on two cores, as `benc./cost.ts` measured it. */
 const COST = runCost({ run: 8.6, token: 1.35, pair: 0.0004, read: 0.008 });
 const LIMITS = { blockTokens: 16, maxRunCells: 2 ** 24 };
 

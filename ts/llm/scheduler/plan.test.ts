@@ -99,6 +99,13 @@ test('whoever is admitted leaves the watermark free, and what those with blocks 
   expect(rows({ waiting, free: 3 })).toEqual([[9, 33]]);
 });
 
+test('answers need a block each', () => {
+  const started = [generating(1, 20)];
+  const waiting = [view(9, 33, { choices: 3 })];
+  expect(rows({ waiting, started, free: 7 })).toContainEqual([9, 33]);
+  expect(rows({ waiting, started, free: 6 })).not.toContainEqual([9, 33]);
+});
+
 test('blocks that are found count if they are free now', () => {
   const started = [generating(1, 20)];
   const found = (idle: number) => [view(9, 40, { computed: 32, idle })];
@@ -150,10 +157,10 @@ test('something always runs if there is anything', () => {
 
 test('the last in the order is preempted, of those that hold blocks, and never the only one', () => {
   const started = [generating(2, 20), generating(3, 20, { priority: 1 }), view(4, 9), generating(1, 20)];
-  expect(victim(started, fcfs)?.sequence).toBe(3);
-  expect(victim(started, priority)?.sequence).toBe(2);
+  expect(victim(started, fcfs)).toBe(3);
+  expect(victim(started, priority)).toBe(2);
   expect(victim([generating(1, 20), view(4, 9)], fcfs)).toBeUndefined();
   // Answers of one request.
   const answers = [generating(8, 20, { arrival: 1 }), generating(7, 20, { arrival: 1 })];
-  expect(victim(answers, fcfs)?.sequence).toBe(8);
+  expect(victim(answers, fcfs)).toBe(8);
 });

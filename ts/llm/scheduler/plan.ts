@@ -28,7 +28,8 @@ import type {
  * - A sequence with a leader waits, and may be overtaken.
  * - If all of this leaves nothing, the first sequence that may run does, whatever the estimate says.
  *
- * A request has at most `maxNumSeqs` choices, and its blocks fit the pool: what does not is refused at the door.
+ * A request has at most `maxNumSeqs` choices, and its blocks fit the pool: what does not is refused at the door. And a step
+ * has at least `maxNumSeqs` tokens.
  * O(n log n) for n sequences, of which the waiting ones only count if one of them may start, and what {@link group} takes.
  */
 export function plan(
@@ -42,11 +43,9 @@ export function plan(
   const decoding = running.filter((view) => left(view) === 1);
   const prefilling = running.filter((view) => left(view) > 1);
   const step = new Step(state.free, limits);
-  for (const view of decoding.slice(0, limits.maxNumBatchedTokens)) step.add(view, 1);
-  if (step.free >= 0) {
-    for (const view of prefilling.filter(leads)) step.add(view, step.chunk(view, step.free));
-    admit(step, running, state, order);
-  }
+  for (const view of decoding) step.add(view, 1);
+  for (const view of prefilling.filter(leads)) step.add(view, step.chunk(view, step.free));
+  admit(step, running, state, order);
   if (step.rows.length === 0) {
     const preempted = state.started.filter(({ held }) => held === 0);
     const any = [prefilling, preempted, state.waiting].find((views) => views.length > 0) ?? [];

@@ -22,12 +22,12 @@ export const totalOrder =
     policy(a, b) || a.arrival - b.arrival || a.sequence - b.sequence;
 
 /**
- * The sequence that loses its blocks when a run is short of some: the last in the policy's order of those that hold blocks.
- * Undefined if fewer than two do. As the first in the order is never chosen, it always gets on. O(started).
+ * The number of the sequence that loses its blocks when a run is short of some: the last in the policy's order of those that
+ * hold blocks; undefined if fewer than two do. As the first in the order is never chosen, it always gets on. O(started).
  */
-export function victim(started: readonly SequenceView[], policy: Policy): SequenceView | undefined {
+export function victim(started: readonly SequenceView[], policy: Policy): number | undefined {
   const order = totalOrder(policy);
   const holders = started.filter(({ held }) => held > 0);
   if (holders.length < 2) return undefined;
-  return holders.reduce((last, holder) => (order(last, holder) < 0 ? holder : last));
+  return holders.reduce((last, holder) => (order(last, holder) < 0 ? holder : last)).sequence;
 }

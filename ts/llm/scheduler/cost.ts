@@ -67,17 +67,17 @@ const dot = (a: readonly number[], b: readonly number[]): number =>
  * What a step is expected to take before one is measured. Multiply-adds are counted from the sizes of the model; the speeds
  * are those of a two-core server, and only their proportions matter to whoever groups rows.
  */
-export function costOf(shape: ModelShape): CostCoefficients {
+export function costOf(shape: ModelShape): RunCost {
   const { layers, hidden, inner, heads, kvHeads, headSize, vocabulary } = shape;
   const attention = 2 * (heads + kvHeads) * headSize * hidden;
   const linear = layers * (attention + 3 * inner * hidden);
-  return {
+  return runCost({
     run: layers * MS.layer + (vocabulary * hidden + linear) * MS.weight,
     token: linear * MS.multiply,
     pair: layers * 2 * heads * headSize * MS.attend,
     read: layers * 2 * kvHeads * headSize * MS.read,
-  };
+  });
 }
 
 /** Milliseconds of one operation. */
-const MS = { layer: 0.2, weight: 3e-8, multiply: 1.3e-8, attend: 2e-7, read: 3e-7 };
+const MS = { layer: 0.2, weight: 3e-8, multiply: 1.3e-8, attend: 1e-8, read: 4.5e-7 };
