@@ -1,0 +1,58 @@
+/** The body of a request: bounded, UTF-8, a JSON object. */
+import { ApiError } from './api-error.ts';
+import { isObject, type Json } from './text.ts';
+
+/** Throws what is known to be wrong before the body is read. */
+export function checkHead(request: Request, most: number): void {
+  const type = request.headers.get('content-type') ?? '';
+  // A page of another origin can send other types to a server on this machine without asking; this one it cannot.
+  if (!/^application\/json\s*(;|$)/i.test(type)) {
+    throw new ApiError(415, 'The body is JSON: send it with content-type: application/json.', {
+      code: 'unsupported_media_type',
+    });
+  }
+  if (declaredLength(request) > most) throw tooLarge(most);
+}
+
+/** The bytes that the body has by its header; 0 where it does not say. */
+export function declaredLength(request: Request): number {
+  return Number(request.headers.get('content-length') ?? 0);
+}
+
+/** Reads the body. Throws an {@link ApiError} of status 400 or 413; no more than `most` bytes are kept. */
+export async function readBody(request: Request, most: number): Promise<{ body: Json; bytes: number }> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of request.body ?? []) {
+      bytes += chunk.length;
+      if (bytes > most) throw tooLarge(most);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw new ApiError(400, 'The body broke off.', { code: 'incomplete_body', cause: error });
+  }
+  return { body: parse(chunks), bytes };
+}
+
+function parse(chunks: readonly Uint8Array[]): Json {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw new ApiError(400, 'The body is not UTF-8.', { code: 'invalid_utf8' });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ApiError(400, `The body is not JSON: ${(error as Error).message}`, { code: 'invalid_json' });
+  }
+  if (!isObject(value)) throw new ApiError(400, 'The body is no JSON object.', { code: 'invalid_json' });
+  return value;
+}
+
+function tooLarge(most: number): ApiError {
+  return new ApiError(413, `The body has more than ${most} bytes.`, { code: 'request_too_large' });
+}
