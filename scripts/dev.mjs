@@ -19,6 +19,7 @@ const never = () => false;
 /** A verb either starts one program or runs steps; `native` says whether it needs the engine. */
 const verbs = {
   start: { native: always, program: 'examples/flights/main.ts', says: 'run the flights example' },
+  chat: { native: always, program: 'examples/chat/main.ts', says: 'a chat with a small model' },
   headrace: { native: always, program: 'ts/cli/main.ts', says: 'the command line, from its sources' },
   test: {
     native: ([only]) => [undefined, 'vitest'].includes(only),

@@ -233,6 +233,21 @@ export interface Native {
    * `{keep: string[]}`, final file names), and nothing else.
    */
   withdraw(folder: string, lineage: string): Promise<void>;
+  /**
+   * Writes the first `kept[i]` of the `counts[i]` positions of each row of `newKv` (row, position, part, float) to their slots in
+   * `pool` (block, part, slot, float), which is other memory. `sizes` are the parts of a token, the slots of a block, the
+   * floats of a part, and the positions of a row. All is borrowed for the call.
+   */
+  scatterKv(
+    pool: Float32Array,
+    newKv: Float32Array,
+    sizes: Uint32Array,
+    counts: Uint32Array,
+    kept: Uint32Array,
+    slots: Int32Array,
+  ): void;
+  /** Copies blocks of `pool`, pair after pair. */
+  copyBlocks(pool: Float32Array, blockFloats: number, copies: Int32Array): void;
   /** Encodes the batch in `buffers` as an Arrow IPC stream. */
   encodeIpc(schema: string, layout: Layout, buffers: Uint8Array[]): Uint8Array;
 }

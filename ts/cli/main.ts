@@ -43,7 +43,7 @@ program
   .argument('<name>', 'smollm2: SmolLM2-135M-Instruct, 93 MB, Apache-2.0')
   .action(async (name: string) => {
     const { pullCommand } = await import('./model-command.ts');
-    await guarded(false, () => pullCommand(name));
+    await guarded(false, async () => void process.stdout.write(`${await pullCommand(name)}\n`));
   });
 
 await program.parseAsync();

@@ -1,10 +1,11 @@
-/** `headrace model pull NAME`: fetches a model of the catalogue, and prints where it is. */
+/** `headrace model pull NAME`: fetches a model of the catalogue. */
 import { catalogueEntry, pullModel } from '../llm/pull/pull.ts';
 
 /** Progress is shown this often on a terminal, and in steps of a tenth elsewhere. */
 const TTY_MS = 250;
 
-export async function pullCommand(name: string): Promise<void> {
+/** Fetches the model with progress on stderr; its path. */
+export async function pullCommand(name: string): Promise<string> {
   const entry = catalogueEntry(name);
   const target = process.stderr;
   let shownAt = 0;
@@ -22,5 +23,5 @@ export async function pullCommand(name: string): Promise<void> {
     },
   });
   target.write(`License: ${entry.license}\n`);
-  process.stdout.write(`${file}\n`);
+  return file;
 }

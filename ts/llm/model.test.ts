@@ -8,7 +8,7 @@ import { QUANTISATIONS } from '../../test/llm/quantise.ts';
 import { type TinyOptions, tinyModel } from '../../test/llm/tiny-model.ts';
 import { importModel } from './import/import-model.ts';
 import { Model, type ModelOptions } from './model.ts';
-import { scatter } from './runner/scatter.ts';
+import { scatter, slotsOf } from './runner/scatter.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'headrace-model-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -98,7 +98,7 @@ describe('a step', () => {
       },
       pool,
     );
-    scatter(pool, shape, prefix.newKv, { row: 0, width: 20, start: 0, count: 20, blocks: [7, 3] });
+    scatter(pool, shape, prefix.newKv, { width: 20, counts: [20], slots: slotsOf([7, 3], 0, 20) });
     const {
       logits,
       tokens: next,

@@ -1,10 +1,12 @@
 /** A model that has been loaded: its tokenizer, its chat template, and its logits. */
+import path from 'node:path';
 import { HeadraceError } from '../errors.ts';
+import type { EngineTokens } from './engine/engine-tokens.ts';
 import { type ImportOptions, importModel } from './import/import-model.ts';
 import { BLOCK_TOKENS, type ModelShape } from './import/shape.ts';
 import { type CpuOptions, CpuRunner } from './runner/cpu-runner.ts';
 import type { ModelRunner } from './runner/runner.ts';
-import { scatter } from './runner/scatter.ts';
+import { scatter, slotsOf } from './runner/scatter.ts';
 import { ChatTemplate } from './tokenizer/chat-template.ts';
 import { Tokenizer } from './tokenizer/tokenizer.ts';
 
@@ -15,6 +17,8 @@ export type ModelOptions = ImportOptions & CpuOptions;
 const CHUNK = 256;
 
 export class Model implements AsyncDisposable {
+  /** Its name in the file, or the name of the file. */
+  readonly name: string;
   readonly shape: ModelShape;
   /** The SHA-256 of the model's file. */
   readonly digest: string;
@@ -29,6 +33,7 @@ export class Model implements AsyncDisposable {
     const tokenizer = new Tokenizer(gguf);
     const chatTemplate = ChatTemplate.of(gguf, tokenizer);
     return new Model({
+      name: gguf.metadata.text('general.name', undefined) ?? path.basename(file, '.gguf'),
       shape,
       digest,
       tokenizer,
@@ -37,12 +42,23 @@ export class Model implements AsyncDisposable {
     });
   }
 
-  private constructor(parts: Pick<Model, 'shape' | 'digest' | 'tokenizer' | 'chatTemplate' | 'runner'>) {
+  private constructor(
+    parts: Pick<Model, 'name' | 'shape' | 'digest' | 'tokenizer' | 'chatTemplate' | 'runner'>,
+  ) {
+    this.name = parts.name;
     this.shape = parts.shape;
     this.digest = parts.digest;
     this.tokenizer = parts.tokenizer;
     this.chatTemplate = parts.chatTemplate;
     this.runner = parts.runner;
+  }
+
+  /** What an engine must know about its tokens. */
+  get engineTokens(): EngineTokens {
+    const { tokenizer } = this;
+    const { eos, bytes } = tokenizer.vocabulary;
+    const ends = new Set(eos === undefined ? [] : [eos]);
+    return { ends, bytes, detokenizer: () => tokenizer.detokenizer() };
   }
 
   /**
@@ -74,7 +90,8 @@ export class Model implements AsyncDisposable {
         score: BigInt64Array.from(scored.flatMap((index) => [0n, BigInt(index)])),
       };
       const { logits, newKv } = await this.runner.run(step, pool);
-      scatter(pool, this.shape, newKv, { row: 0, width, start, count, blocks });
+      const slots = slotsOf(blocks, start, count);
+      scatter(pool, this.shape, newKv, { width, counts: [count], slots });
       for (const [at] of scored.entries()) {
         found.push(
           (logits as Float32Array).slice(at * this.shape.vocabulary, (at + 1) * this.shape.vocabulary),

@@ -3,6 +3,7 @@
 
 #![cfg_attr(test, allow(dead_code, reason = "a test build registers no functions with JavaScript"))]
 
+mod bytes;
 mod call;
 mod driver;
 mod error;

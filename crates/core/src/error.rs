@@ -89,6 +89,14 @@ codes! {
     ModelUnsupported = "HR_MODEL_UNSUPPORTED",
     /// The library that runs models is missing, or is another version than the one that is supported.
     ModelRuntime = "HR_MODEL_RUNTIME",
+    /// The prompt and the tokens asked for are longer than the model's context.
+    ContextLength = "HR_CONTEXT_LENGTH",
+    /// The engine has as many requests waiting as it takes.
+    QueueFull = "HR_QUEUE_FULL",
+    /// The model failed on this request; others were not affected.
+    ModelRun = "HR_MODEL_RUN",
+    /// The engine takes no more requests: it drains, is closed, or has failed.
+    EngineClosed = "HR_ENGINE_CLOSED",
     /// The model's chat template failed or went beyond its limits.
     ChatTemplate = "HR_CHAT_TEMPLATE",
     /// A file could not be downloaded.

@@ -2,7 +2,7 @@
 //!
 //! A language model keeps a key and a value of every token in every layer. Here they lie in *blocks* of a fixed number of
 //! tokens in one pool, so that sequences grow without moving and share what they have in common. The bytes are the
-//! caller's; this crate hands out numbers of blocks. It has no clock, no randomness, no thread and no I/O: equal calls have
+//! caller's; this crate hands out numbers of blocks, and moves bytes in a pool that it is lent ([`Layout`]). It has no clock, no randomness, no thread and no I/O: equal calls have
 //! equal results.
 //!
 //! - **Block 0 is the null block.** It is never given out, and pads tables.
@@ -50,6 +50,7 @@
 //! # Ok::<(), headrace_core::Error>(())
 //! ```
 
+mod bytes;
 mod commit;
 mod counters;
 mod free_list;
@@ -67,6 +68,7 @@ mod sequences;
 mod tests;
 mod transfer;
 
+pub use bytes::{Layout, Scattered};
 pub use counters::{Counters, Usage};
 pub use manager::BlockManager;
 pub use name::{BlockName, Salt, name_block};

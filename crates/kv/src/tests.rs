@@ -1,5 +1,6 @@
-//! The block manager beside a naive model, and the examples that matter by themselves.
+//! The block manager and the moving of bytes beside naive models, and the examples that matter by themselves.
 
+mod bytes;
 mod examples;
 mod model;
 mod operations;

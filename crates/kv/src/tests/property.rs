@@ -12,6 +12,10 @@ const OPERATIONS: usize = 1000;
 pub(super) struct Random(u64);
 
 impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Random(seed)
+    }
+
     pub(super) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;
@@ -33,20 +37,26 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
-#[test]
-fn blocks_agree_with_the_model() {
+/// Tries the seed that `HEADRACE_SEED` names, or as many as `HEADRACE_RUNS` says, or `runs`; how many were tried. One that fails
+/// is printed with the command that replays it, which names the test.
+pub(super) fn for_seeds(runs: u64, test: &str, mut case: impl FnMut(u64)) -> u64 {
     let seed = number("HEADRACE_SEED");
-    let runs = number("HEADRACE_RUNS").unwrap_or(if seed.is_some() { 1 } else { 100 });
-    let mut seen = [0; 8];
+    let runs = number("HEADRACE_RUNS").unwrap_or(if seed.is_some() { 1 } else { runs });
     for seed in (seed.unwrap_or(0)..).take(runs as usize) {
-        match catch_unwind(AssertUnwindSafe(|| Case::new(seed).run())) {
-            Ok(also) => seen.iter_mut().zip(also).for_each(|(seen, also)| *seen += also),
-            Err(panic) => {
-                println!("replay with: HEADRACE_SEED={seed} cargo test --release -p headrace-kv blocks_agree");
-                resume_unwind(panic);
-            }
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| case(seed))) {
+            println!("replay with: HEADRACE_SEED={seed} cargo test --release -p headrace-kv {test}");
+            resume_unwind(panic);
         }
     }
+    runs
+}
+
+#[test]
+fn blocks_agree_with_the_model() {
+    let mut seen = [0; 8];
+    let runs = for_seeds(100, "blocks_agree", |seed| {
+        seen.iter_mut().zip(Case::new(seed).run()).for_each(|(seen, also)| *seen += also);
+    });
     // A test that never comes to these would say nothing about them.
     assert!(runs < 100 || seen.iter().all(|&times| times > 100), "{seen:?}");
 }

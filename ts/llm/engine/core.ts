@@ -1,0 +1,325 @@
+/**
+ * The engine without its thread: requests come in, steps run, outputs go out. A step is planned, and each of its runs goes
+ * reserve → run → commit, or is rolled back. What is random or tells the time is handed in, so that equal calls have equal
+ * results.
+ */
+import { HeadraceError } from '../../errors.ts';
+import { BlockManager, type Reservation } from '../block-manager.ts';
+import { BLOCK_TOKENS } from '../import/shape.ts';
+import type { KvPool, ModelRunner, StepResult } from '../runner/runner.ts';
+import { copyBlocks, scatter } from '../runner/scatter.ts';
+import { costOf } from '../scheduler/cost.ts';
+import { plan } from '../scheduler/plan.ts';
+import { POLICIES, type PolicyName, victim } from '../scheduler/policy.ts';
+import type { PlannedRow, Policy, RunCost, SchedulerLimits } from '../scheduler/step-plan.ts';
+import type { Answer } from './answer.ts';
+import { Chooser, type Chosen } from './chooser.ts';
+import { CoreCounters } from './core-counters.ts';
+import type { EngineEvent } from './engine-event.ts';
+import type { EngineOutput } from './engine-output.ts';
+import type { EngineTokens } from './engine-tokens.ts';
+import { schedulerState, viewOf } from './planning.ts';
+import type { EngineRequest, NewRequest } from './request.ts';
+import { RequestTable } from './request-table.ts';
+import { runInput } from './run-input.ts';
+
+/** How large the engine is; see `EngineOptions` for what each means. */
+export interface CoreLimits {
+  readonly kvBlocks: number;
+  readonly watermark: number;
+  readonly maxNumSeqs: number;
+  readonly maxNumBatchedTokens: number;
+  readonly maxModelLen: number;
+  readonly maxQueue: number;
+  readonly maxRunCells: number;
+  readonly prefixCache: boolean;
+  readonly policy: PolicyName;
+}
+
+/** What the engine works with. */
+export interface CoreParts {
+  readonly runner: Pick<ModelRunner, 'shape' | 'pool' | 'run'>;
+  readonly tokens: EngineTokens;
+  /** What must be equal, besides the salt of requests, for them to share blocks: the digest of the model. */
+  readonly salt: string;
+  /** Milliseconds. */
+  readonly clock: () => number;
+  readonly emit: (outputs: EngineOutput[]) => void;
+  /** Told of everything that the engine decides. */
+  readonly log?: ((event: EngineEvent) => void) | undefined;
+  /** What runs take; estimated from the model's sizes unless given. */
+  readonly cost?: RunCost | undefined;
+}
+
+export class EngineCore {
+  readonly blocks: BlockManager;
+  readonly counters = new CoreCounters();
+  readonly requests: RequestTable;
+  readonly #parts: CoreParts;
+  readonly #limits: SchedulerLimits;
+  readonly #policy: Policy;
+  readonly #cost: RunCost;
+  readonly #pool: KvPool;
+  readonly #chooser: Chooser;
+  readonly #log: (event: EngineEvent) => void;
+  /** What waits for the border between two runs. */
+  readonly #errands: (() => void)[] = [];
+  /** Sequences that were preempted in this step; they are planned anew in the next. */
+  readonly #preempted = new Set<number>();
+  #stepping = false;
+  #admissions = 0;
+  #outputs: EngineOutput[] = [];
+
+  constructor(parts: CoreParts, limits: CoreLimits) {
+    this.#parts = parts;
+    this.#limits = { ...limits, blockTokens: BLOCK_TOKENS };
+    this.#policy = POLICIES[limits.policy];
+    this.#cost = parts.cost ?? costOf(parts.runner.shape);
+    this.#log = parts.log ?? (() => {});
+    this.blocks = new BlockManager({
+      blocks: limits.kvBlocks,
+      blockTokens: BLOCK_TOKENS,
+      sequences: limits.maxQueue + limits.maxNumSeqs,
+      watermark: limits.watermark,
+      prefixCache: limits.prefixCache,
+    });
+    this.requests = new RequestTable(this.blocks, parts.tokens, parts.salt, limits);
+    this.#pool = parts.runner.pool(limits.kvBlocks);
+    this.#chooser = new Chooser();
+  }
+
+  /** Whether there is nothing to do. */
+  get idle(): boolean {
+    return this.requests.size === 0;
+  }
+
+  /** Takes a request. Throws `HR_CONTEXT_LENGTH`, `HR_KV_CAPACITY` or `HR_QUEUE_FULL` for one that it does not take. */
+  add(request: NewRequest): void {
+    this.requests.add(request, this.#parts.clock());
+    const { id, prompt, options } = request;
+    this.#log({ kind: 'arrive', request: id, prompt: prompt.length, maxTokens: options.maxTokens });
+  }
+
+  /** Ends a request at the next border between runs; says nothing more about it. */
+  cancel(id: number): void {
+    this.betweenRuns(() => {
+      const request = this.requests.request(id);
+      if (request !== undefined) this.#remove(request, 'cancel');
+    });
+  }
+
+  /** Does something while no run is open: at once, or after the one that is. */
+  betweenRuns(errand: () => void): void {
+    if (this.#stepping) this.#errands.push(errand);
+    else errand();
+  }
+
+  /** Ends all requests with this error. */
+  failAll(error: HeadraceError): void {
+    for (const request of this.requests.requests()) this.#fail(request, error);
+    this.#flush();
+  }
+
+  /** Runs one step: every sequence that can goes on by a token, or a part of its prompt is computed. */
+  async step(): Promise<void> {
+    this.#stepping = true;
+    try {
+      const began = this.#parts.clock();
+      const inRuns = this.counters.runMs;
+      await this.#runAll();
+      this.counters.steps++;
+      this.counters.ownMs += this.#parts.clock() - began - (this.counters.runMs - inRuns);
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
+  async #runAll(): Promise<void> {
+    this.#preempted.clear();
+    let changed = this.idle;
+    for (const rows of this.#plan()) {
+      const there = rows.filter(({ sequence }) => this.#there(sequence));
+      changed = (await this.#run(there)) || there.length < rows.length || changed;
+      for (const errand of this.#errands.splice(0)) errand();
+      this.#flush();
+    }
+    if (!changed)
+      throw new HeadraceError('HR_INTERNAL', 'Requests wait, and the scheduler found nothing to run.');
+  }
+
+  /** Whether a planned row can still run: its request may have been cancelled, or its blocks taken. */
+  #there(sequence: number): boolean {
+    return this.requests.answer(sequence) !== undefined && !this.#preempted.has(sequence);
+  }
+
+  #plan(): readonly (readonly PlannedRow[])[] {
+    const state = schedulerState(this.requests.answers(), this.blocks, this.#policy);
+    const { runs } = plan(state, this.#limits, this.#cost, this.#policy);
+    const pairs = runs.map((rows) => rows.map(({ sequence, count }) => [sequence, count] as const));
+    this.#log({ kind: 'plan', runs: pairs });
+    return runs;
+  }
+
+  /** Runs these rows, or as many as there are blocks for; whether any ran. */
+  async #run(rows: readonly PlannedRow[]): Promise<boolean> {
+    const reserved = this.#reserve(rows);
+    if (reserved === undefined) return false;
+    const { answers, reservation } = reserved;
+    const { runner, clock } = this.#parts;
+    const logits = answers.some((answer) => this.#chooser.needsLogits(answer));
+    const input = runInput(answers, reservation, runner.shape, logits);
+    const began = clock();
+    let result: StepResult;
+    try {
+      copyBlocks(this.#pool, runner.shape, reservation.copies);
+      result = await runner.run(input, this.#pool);
+    } catch (error) {
+      this.blocks.rollBack(reservation.run, false);
+      await this.#isolate(answers, reservation, error);
+      return true;
+    }
+    const ms = clock() - began;
+    this.counters.ran(input, ms);
+    this.#log({
+      kind: 'run',
+      rows: input.rows,
+      width: input.width,
+      blocks: input.blocks.length / input.rows,
+      ms,
+    });
+    this.#commit(answers, reservation, input.width, result);
+    return true;
+  }
+
+  /** Finds blocks for the rows: those without blocks give way first, and then the least urgent sequence is preempted. */
+  #reserve(rows: readonly PlannedRow[]) {
+    let left = rows;
+    while (left.length > 0) {
+      const sequences = Uint32Array.from(left, ({ sequence }) => sequence);
+      const counts = Uint32Array.from(left, ({ count }) => count);
+      const reservation = this.blocks.reserve(sequences, counts);
+      const answers = left.map(({ sequence }) => this.requests.answer(sequence) as Answer);
+      if (reservation.kind === 'run') {
+        for (const [row, answer] of answers.entries()) this.#admit(answer, reservation.starts[row] as number);
+        return { answers, reservation };
+      }
+      const newcomer = answers.findLastIndex(({ computed }) => computed === 0);
+      if (newcomer >= 0) left = left.toSpliced(newcomer, 1);
+      else {
+        const gone = this.#preempt();
+        left = left.filter(({ sequence }) => sequence !== gone);
+      }
+    }
+    return undefined;
+  }
+
+  #admit(answer: Answer, start: number): void {
+    if (answer.computed > 0) return;
+    answer.admission = ++this.#admissions;
+    const { request, choice } = answer;
+    this.requests.started(request, start, this.#parts.clock());
+    this.#log({ kind: 'admit', request: request.id, choice, cached: start });
+  }
+
+  /** Takes the blocks of the sequence that has to give way, which is computed again later. */
+  #preempt(): number {
+    const holders = this.requests.answers().filter(({ computed }) => computed > 0);
+    // Last admitted, first to go.
+    const views = holders.map((answer) => ({ ...viewOf(answer), arrival: answer.admission }));
+    const answer = this.requests.answer(victim(views, this.#policy) ?? 0);
+    if (answer === undefined)
+      throw new HeadraceError('HR_INTERNAL', 'A run lacks blocks, and nobody holds any.');
+    const { sequence, request, choice } = answer;
+    this.blocks.release(Uint32Array.of(sequence));
+    answer.computed = 0;
+    this.#preempted.add(sequence);
+    this.counters.preemptions++;
+    this.#log({ kind: 'preempt', request: request.id, choice });
+    return sequence;
+  }
+
+  /** A run failed as a whole: each row is tried alone, and fails alone. */
+  async #isolate(answers: readonly Answer[], { counts }: Reservation, error: unknown): Promise<void> {
+    const [only] = answers;
+    if (answers.length === 1 && only !== undefined) {
+      this.#fail(only.request, runFailed(error instanceof Error ? error.message : String(error), error));
+      return;
+    }
+    for (const [row, { sequence }] of answers.entries())
+      if (this.#there(sequence)) await this.#run([{ sequence, count: counts[row] as number }]);
+  }
+
+  #commit(answers: readonly Answer[], reservation: Reservation, width: number, result: StepResult): void {
+    const { run, starts, counts } = reservation;
+    const sound = answers.map((_, row) => Number.isFinite(result.sums[row]));
+    const kept = Uint32Array.from(counts, (count, row) => (sound[row] ? count : 0));
+    scatter(this.#pool, this.#parts.runner.shape, result.newKv, { ...reservation, width, kept });
+    const chosen = answers.map((answer, row) => {
+      const ends = (starts[row] as number) + (counts[row] as number) === answer.known;
+      return ends && sound[row] ? this.#chooser.choose(answer, row, result) : [];
+    });
+    const appended = Uint32Array.from(chosen, ({ length }) => Math.min(length, 1));
+    const first = Uint32Array.from(chosen.flatMap(([one]) => (one === undefined ? [] : [one.token])));
+    this.blocks.commit(run, kept, appended, first);
+    for (const [row, answer] of answers.entries()) {
+      if (!sound[row]) this.#fail(answer.request, runFailed('it computed something that is no number'));
+      else if (this.requests.answer(answer.sequence) !== undefined) {
+        answer.computed = (starts[row] as number) + (kept[row] as number);
+        this.#grow(answer, chosen[row] as Chosen[]);
+      }
+    }
+  }
+
+  /** Appends the chosen tokens: the first to this answer, the others to answers that branch off here. */
+  #grow(answer: Answer, chosen: readonly Chosen[]): void {
+    if (chosen.length === 0) return;
+    const { request } = answer;
+    const grown = chosen.map(({ token }, choice) =>
+      choice === 0 ? answer : this.#branch(answer, choice, token),
+    );
+    const tokens = chosen.map(({ token, scored }, at) => {
+      const one = grown[at] as Answer;
+      const piece = one.push(token, this.#parts.tokens.ends.has(token));
+      if (piece.finish !== undefined) this.requests.end(one);
+      return { choice: one.choice, token, ...(scored === undefined ? {} : { scored }), ...piece };
+    });
+    request.completionTokens += tokens.length;
+    this.counters.generated += tokens.length;
+    const usage = {
+      promptTokens: request.prompt.length,
+      cachedTokens: request.cachedTokens,
+      completionTokens: request.completionTokens,
+    };
+    const last = request.answers.length === 0;
+    this.#outputs.push({ kind: 'tokens', request: request.id, usage, tokens, last });
+    if (last) this.#remove(request, 'finish');
+  }
+
+  #branch(answer: Answer, choice: number, token: number): Answer {
+    const branch = this.requests.branch(answer, choice, token);
+    branch.admission = ++this.#admissions;
+    return branch;
+  }
+
+  #fail(request: EngineRequest, error: HeadraceError): void {
+    if (this.requests.request(request.id) === undefined) return;
+    this.#remove(request, 'fail');
+    this.#outputs.push({ kind: 'failed', request: request.id, error: error.toJSON() });
+  }
+
+  #remove(request: EngineRequest, how: 'finish' | 'cancel' | 'fail'): void {
+    this.requests.remove(request);
+    this.counters.ended(how);
+    this.#log({ kind: how, request: request.id });
+  }
+
+  #flush(): void {
+    if (this.#outputs.length === 0) return;
+    this.#parts.emit(this.#outputs);
+    this.#outputs = [];
+  }
+}
+
+function runFailed(why: string, cause?: unknown): HeadraceError {
+  return new HeadraceError('HR_MODEL_RUN', `The model failed on this request: ${why}.`, { cause });
+}

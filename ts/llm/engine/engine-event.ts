@@ -1,0 +1,21 @@
+/**
+ * What an engine decides, in order. The same requests at the same points of the log give the same log, times (`ms`) apart:
+ * with it, a run can be looked at and repeated.
+ */
+export type EngineEvent =
+  | { readonly kind: 'arrive'; readonly request: number; readonly prompt: number; readonly maxTokens: number }
+  /** A step: for each run the rows, as pairs of a sequence and how many tokens it computes. */
+  | {
+      readonly kind: 'plan';
+      readonly runs: readonly (readonly (readonly [sequence: number, count: number])[])[];
+    }
+  | { readonly kind: 'admit'; readonly request: number; readonly choice: number; readonly cached: number }
+  | {
+      readonly kind: 'run';
+      readonly rows: number;
+      readonly width: number;
+      readonly blocks: number;
+      readonly ms: number;
+    }
+  | { readonly kind: 'preempt'; readonly request: number; readonly choice: number }
+  | { readonly kind: 'finish' | 'cancel' | 'fail'; readonly request: number };

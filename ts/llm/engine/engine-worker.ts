@@ -1,0 +1,100 @@
+/** The thread on which an engine runs its steps: it holds the model, the KV cache and the scheduler. */
+import { Model } from '../model.ts';
+import { EngineCore } from './core.ts';
+import type { EngineEvent } from './engine-event.ts';
+import { limitsOf, type PlainEngineOptions } from './engine-options.ts';
+import type { EngineOutput } from './engine-output.ts';
+import { metricsOf } from './metrics.ts';
+import type { NewRequest } from './request.ts';
+import { dataOf, errorOf, sayToCaller, serveCalls } from './worker-port.ts';
+
+/** What the thread is started with. */
+export interface EngineData {
+  readonly file: string;
+  readonly options: PlainEngineOptions;
+}
+
+/** What the caller says. */
+export type ToEngine = { readonly add: NewRequest } | { readonly cancel: number };
+
+/** What the engine says. */
+export type FromEngine = {
+  readonly outputs: readonly EngineOutput[];
+  readonly events: readonly EngineEvent[];
+};
+
+/** A loaded model and the limits within which it serves. */
+export interface EngineInfo {
+  /** The model's name in its file, or the name of the file. */
+  readonly model: string;
+  /** The SHA-256 of the file. */
+  readonly digest: string;
+  readonly vocabulary: number;
+  /** Tokens of a prompt and its answer together. */
+  readonly context: number;
+  readonly kvBlocks: number;
+  readonly maxNumSeqs: number;
+  readonly maxNumBatchedTokens: number;
+  readonly maxQueue: number;
+}
+
+async function start({ file, options }: EngineData) {
+  const model = await Model.load(file, options);
+  const limits = limitsOf(options, model.shape);
+  let events: EngineEvent[] = [];
+  const say = (outputs: readonly EngineOutput[]) => {
+    if (outputs.length === 0 && events.length === 0) return;
+    sayToCaller({ outputs, events } satisfies FromEngine);
+    events = [];
+  };
+  const core = new EngineCore(
+    {
+      runner: model.runner,
+      tokens: model.engineTokens,
+      salt: model.digest,
+      clock: () => performance.now(),
+      emit: say,
+      log: options.events ? (event) => void events.push(event) : undefined,
+    },
+    limits,
+  );
+  let stepping = false;
+  const run = async () => {
+    if (stepping) return;
+    stepping = true;
+    try {
+      while (!core.idle) await core.step();
+    } catch (error) {
+      core.failAll(errorOf(dataOf(error)));
+    } finally {
+      stepping = false;
+      say([]);
+    }
+  };
+  const add = (request: NewRequest) => {
+    try {
+      core.add(request);
+      void run();
+    } catch (error) {
+      say([{ kind: 'failed', request: request.id, error: dataOf(error) }]);
+    }
+  };
+  const info: EngineInfo = {
+    ...{ model: model.name, digest: model.digest, vocabulary: model.shape.vocabulary },
+    ...{ context: limits.maxModelLen, kvBlocks: limits.kvBlocks, maxNumSeqs: limits.maxNumSeqs },
+    ...{ maxNumBatchedTokens: limits.maxNumBatchedTokens, maxQueue: limits.maxQueue },
+  };
+  const methods = {
+    metrics: () => metricsOf(core),
+    logits: (tokens: number[], from: number) => model.logits(tokens, { from }),
+    resetPrefixCache: () =>
+      new Promise<number>((resolve) => core.betweenRuns(() => resolve(core.blocks.resetPrefixCache()))),
+  };
+  const onSaid = (said: ToEngine) => ('add' in said ? add(said.add) : core.cancel(said.cancel));
+  return { ready: info, methods, onSaid };
+}
+
+/** What the engine can be asked. */
+export type EngineMethods = Awaited<ReturnType<typeof start>>['methods'];
+
+await serveCalls(start);
