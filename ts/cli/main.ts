@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-/** The command line: `headrace run FILE`, `headrace explain FILE`, `headrace model pull NAME`. */
+/** The command line: `headrace run FILE`, `headrace explain FILE`, `headrace model pull NAME`, `headrace serve MODEL`. */
 import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError } from 'commander';
 import { reportError } from './report-error.ts';
+import { optionOf, SERVE_FLAGS, type ServeFlags } from './serve-flags.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
@@ -45,6 +46,18 @@ program
     const { pullCommand } = await import('./model-command.ts');
     await guarded(false, async () => void process.stdout.write(`${await pullCommand(name)}\n`));
   });
+
+const serve = program
+  .command('serve')
+  .description(
+    'Serve a language model through the OpenAI API. SIGTERM or Ctrl-C ends it when open requests are answered.',
+  )
+  .argument('<model>', 'a GGUF file, or the name of a model that was pulled, such as smollm2')
+  .action(async (model: string, flags: ServeFlags) => {
+    const { serveCommand } = await import('./serve-command.ts');
+    await guarded(false, () => serveCommand(model, flags));
+  });
+for (const flag of SERVE_FLAGS) serve.addOption(optionOf(flag));
 
 await program.parseAsync();
 

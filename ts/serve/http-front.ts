@@ -34,6 +34,7 @@ export class HttpFront {
   readonly #server: Server;
   readonly #limits: FrontLimits;
   #draining = false;
+  #closed: Promise<void> | undefined;
 
   /** Listens. Throws `HR_IO` where it cannot; port 0 is any that is free. */
   static async listen(
@@ -79,7 +80,12 @@ export class HttpFront {
   }
 
   /** Takes no more connections, and ends those that there are as soon as they have nothing to send. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
     const timer = setTimeout(() => this.#server.closeAllConnections(), CLOSE_MS);

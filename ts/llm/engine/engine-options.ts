@@ -26,10 +26,12 @@ export interface EngineOptions extends ModelOptions {
   readonly watermark?: number;
   /** Told of everything that the engine decides, in order. */
   readonly onEvent?: (event: EngineEvent) => void;
+  /** Gives up loading; a model that is loaded is not concerned any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** The part of {@link EngineOptions} that crosses to the engine's thread. */
-export type PlainEngineOptions = Omit<EngineOptions, 'onEvent'> & { readonly events: boolean };
+export type PlainEngineOptions = Omit<EngineOptions, 'onEvent' | 'signal'> & { readonly events: boolean };
 
 /** Bytes of the KV cache unless told otherwise. */
 export const KV_BYTES = 2 ** 30;

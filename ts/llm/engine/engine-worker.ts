@@ -1,5 +1,6 @@
 /** The thread on which an engine runs its steps: it holds the model, the KV cache and the scheduler. */
 import { Model } from '../model.ts';
+import type { NativeGate } from '../runner/native-gate.ts';
 import { EngineCore } from './core.ts';
 import type { EngineEvent } from './engine-event.ts';
 import { limitsOf, type PlainEngineOptions } from './engine-options.ts';
@@ -38,8 +39,8 @@ export interface EngineInfo {
   readonly maxQueue: number;
 }
 
-async function start({ file, options }: EngineData) {
-  const model = await Model.load(file, options);
+async function start({ file, options }: EngineData, gate: NativeGate) {
+  const model = await Model.load(file, { ...options, gate });
   const limits = limitsOf(options, model.shape);
   let events: EngineEvent[] = [];
   const say = (outputs: readonly EngineOutput[]) => {

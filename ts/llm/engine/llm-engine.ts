@@ -24,16 +24,18 @@ import { errorOf, WorkerPort } from './worker-port.ts';
  */
 export class LlmEngine implements AsyncDisposable {
   readonly info: EngineInfo;
+  /** Why it takes no requests any more: it was closed, or a thread of it has ended. Pending until then. */
+  readonly ended: Promise<HeadraceError>;
   readonly #engine: WorkerPort<EngineMethods, ToEngine, FromEngine>;
   readonly #tokenizer: WorkerPort<TokenizerMethods, never, never>;
   readonly #generations: Generations;
 
   /**
    * Loads a GGUF file; the first time it is converted. Errors are those of `Model.load`, and `HR_OPTION_INVALID` for limits
-   * that cannot be.
+   * that cannot be; `HR_CANCELLED` when `signal` is aborted.
    */
   static async load(file: string, options: EngineOptions = {}): Promise<LlmEngine> {
-    const { onEvent, ...others } = options;
+    const { onEvent, signal, ...others } = options;
     const plain: PlainEngineOptions = { ...others, events: onEvent !== undefined };
     const generations = new Generations(onEvent);
     const engine = new WorkerPort<EngineMethods, ToEngine, FromEngine>(
@@ -46,12 +48,19 @@ export class LlmEngine implements AsyncDisposable {
       { file },
       { onSaid: () => {}, onEnd: (why) => generations.close(why) },
     );
+    const terminate = () => Promise.all([engine.terminate(), tokenizer.terminate()]);
+    signal?.addEventListener('abort', terminate, { once: true });
     try {
+      signal?.throwIfAborted();
       const [info] = await Promise.all([engine.ready, tokenizer.ready]);
+      signal?.throwIfAborted();
       return new LlmEngine(info as EngineInfo, engine, tokenizer, generations);
     } catch (error) {
-      await Promise.all([engine.terminate(), tokenizer.terminate()]);
-      throw error;
+      await terminate();
+      if (!signal?.aborted) throw error;
+      throw new HeadraceError('HR_CANCELLED', 'Loading the model was given up.', { cause: error });
+    } finally {
+      signal?.removeEventListener('abort', terminate);
     }
   }
 
@@ -62,6 +71,7 @@ export class LlmEngine implements AsyncDisposable {
     generations: Generations,
   ) {
     this.info = info;
+    this.ended = generations.ended;
     this.#engine = engine;
     this.#tokenizer = tokenizer;
     this.#generations = generations;
@@ -174,10 +184,15 @@ class Generations {
   #last = 0;
   #calls = 0;
   #closed: HeadraceError | undefined;
+  readonly #end = Promise.withResolvers<HeadraceError>();
   #drained: PromiseWithResolvers<void> | undefined;
 
   constructor(onEvent: EngineOptions['onEvent']) {
     this.#onEvent = onEvent;
+  }
+
+  get ended(): Promise<HeadraceError> {
+    return this.#end.promise;
   }
 
   has(id: number): boolean {
@@ -216,6 +231,7 @@ class Generations {
 
   close(why: HeadraceError): void {
     this.#closed ??= why;
+    this.#end.resolve(this.#closed);
     for (const id of [...this.#open.keys()]) this.fail(id, this.#closed);
   }
 

@@ -1,6 +1,7 @@
 /** A worker thread that answers calls and says things in between. */
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { HeadraceError, isHeadraceError } from '../../errors.ts';
+import { NativeGate, shutAtExit } from '../runner/native-gate.ts';
 import type { ErrorData } from './engine-output.ts';
 
 /** What a worker can be asked, by name. */
@@ -14,6 +15,12 @@ type FromWorker =
   | { readonly call: number; readonly error: ErrorData }
   | { readonly say: unknown };
 
+/** What a worker is started with. */
+interface StartData {
+  readonly data: unknown;
+  readonly gate: SharedArrayBuffer;
+}
+
 /** The space for what a worker has just made, in MiB. */
 const YOUNG_MB = 16;
 
@@ -24,6 +31,8 @@ const READY = 0;
 export class WorkerPort<M extends Methods, ToSay, Said> {
   readonly #worker: Worker;
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #gate = new NativeGate();
+  readonly #atExit = shutAtExit(this.#gate);
   #last = READY;
   #ended: HeadraceError | undefined;
   /** What the worker has to say when it is ready, or why it is not. */
@@ -41,7 +50,7 @@ export class WorkerPort<M extends Methods, ToSay, Said> {
     // The checkout runs TypeScript, the package what was made of it.
     const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     this.#worker = new Worker(new URL(`${script}.${ending}`, import.meta.url), {
-      workerData: data,
+      workerData: { data, gate: this.#gate.memory } satisfies StartData,
       // What dies young is collected soon, instead of making the process larger.
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
@@ -57,6 +66,7 @@ export class WorkerPort<M extends Methods, ToSay, Said> {
     });
     const end = (why: string, cause?: unknown) => {
       if (this.#ended !== undefined) return;
+      this.#atExit.forget();
       this.#ended = new HeadraceError('HR_ENGINE_CLOSED', `The thread of ${script} has ended: ${why}.`, {
         cause,
       });
@@ -89,7 +99,10 @@ export class WorkerPort<M extends Methods, ToSay, Said> {
     else this.#worker.unref();
   }
 
+  /** Ends the thread, as soon as no native call of it runs. */
   async terminate(): Promise<void> {
+    this.#worker.ref();
+    await this.#gate.shut();
     await this.#worker.terminate();
   }
 
@@ -105,10 +118,11 @@ export class WorkerPort<M extends Methods, ToSay, Said> {
   }
 }
 
-/** The worker's end: answers calls with these methods once `start` has made them. */
+/** The worker's end: answers calls with these methods once `start` has made them; native calls pass through `gate`. */
 export async function serveCalls<M extends Methods, Data, ToSay>(
   start: (
     data: Data,
+    gate: NativeGate,
   ) => Promise<{ readonly ready: unknown; readonly methods: M; readonly onSaid?: (said: ToSay) => void }>,
 ): Promise<void> {
   const port = parentPort;
@@ -122,7 +136,8 @@ export async function serveCalls<M extends Methods, Data, ToSay>(
   };
   let started: Awaited<ReturnType<typeof start>> | undefined;
   await settle(READY, async () => {
-    started = await start(workerData as Data);
+    const { data, gate } = workerData as StartData;
+    started = await start(data as Data, new NativeGate(gate));
     return started.ready;
   });
   if (started === undefined) return;

@@ -3,34 +3,47 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { HeadraceError } from '../../errors.ts';
 import { BLOCK_TOKENS, type ModelShape } from '../import/shape.ts';
 import { loadRuntime, type Runtime } from './load-runtime.ts';
+import { NativeGate } from './native-gate.ts';
 import type { KvPool, ModelRunner, Step, StepResult } from './runner.ts';
 
 /** How a model is run. */
 export interface CpuOptions {
   /** Threads of one step; as many as there are cores unless told otherwise. */
   readonly threads?: number;
+  /** Native calls pass through it. @internal */
+  readonly gate?: NativeGate;
 }
 
 export class CpuRunner implements ModelRunner {
   readonly shape: ModelShape;
   readonly #runtime: typeof Runtime;
   readonly #session: InferenceSession;
+  readonly #gate: NativeGate;
 
   /** Loads the graph at this path. */
   static async load(graph: string, shape: ModelShape, options: CpuOptions = {}): Promise<CpuRunner> {
     const runtime = await loadRuntime();
     const threads = options.threads === undefined ? {} : { intraOpNumThreads: options.threads };
-    const session = await runtime.InferenceSession.create(graph, {
-      ...threads,
-      executionProviders: ['cpu'],
-      logSeverityLevel: 3,
-    });
-    return new CpuRunner(runtime, session, shape);
+    const { gate = new NativeGate() } = options;
+    const session = await gate.pass(() =>
+      runtime.InferenceSession.create(graph, {
+        ...threads,
+        executionProviders: ['cpu'],
+        logSeverityLevel: 3,
+      }),
+    );
+    return new CpuRunner(runtime, session, shape, gate);
   }
 
-  private constructor(runtime: typeof Runtime, session: InferenceSession, shape: ModelShape) {
+  private constructor(
+    runtime: typeof Runtime,
+    session: InferenceSession,
+    shape: ModelShape,
+    gate: NativeGate,
+  ) {
     this.#runtime = runtime;
     this.#session = session;
+    this.#gate = gate;
     this.shape = shape;
   }
 
@@ -42,7 +55,7 @@ export class CpuRunner implements ModelRunner {
   async run(step: Step, pool: KvPool): Promise<StepResult> {
     check(step, pool, this.shape);
     const wanted = ['token', 'sum', 'new_kv', ...(step.logits ? ['logits'] : [])];
-    const results = await this.#session.run(this.#inputs(step, pool), wanted);
+    const results = await this.#gate.pass(() => this.#session.run(this.#inputs(step, pool), wanted));
     return {
       tokens: data(results, 'token') as BigInt64Array,
       sums: data(results, 'sum') as Float32Array,
@@ -52,7 +65,7 @@ export class CpuRunner implements ModelRunner {
   }
 
   async release(): Promise<void> {
-    await this.#session.release();
+    await this.#gate.pass(() => this.#session.release());
   }
 
   #inputs({ rows, width, tokens, start, blocks, score }: Step, pool: KvPool): Record<string, Tensor> {

@@ -1,0 +1,36 @@
+/** SIGTERM and SIGINT for a program that takes its time to stop. */
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+export class StopSignals implements Disposable {
+  readonly #first = new AbortController();
+
+  /** The first signal is noted; a second one ends the process at once, as it does where nobody listens. */
+  constructor() {
+    for (const name of SIGNALS) process.on(name, this.#heard);
+  }
+
+  /** Aborted by the first signal. */
+  get signal(): AbortSignal {
+    return this.#first.signal;
+  }
+
+  /** Waits for the first signal. */
+  async heard(): Promise<void> {
+    if (this.signal.aborted) return;
+    await new Promise((resolve) => this.signal.addEventListener('abort', resolve, { once: true }));
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of SIGNALS) process.off(name, this.#heard);
+  }
+
+  readonly #heard = (name: NodeJS.Signals): void => {
+    if (!this.signal.aborted) {
+      this.#first.abort();
+      return;
+    }
+    this[Symbol.dispose]();
+    process.kill(process.pid, name);
+  };
+}
