@@ -5,7 +5,7 @@
 
 import { isHeadraceError } from '../../ts/errors.ts';
 import { LlmEngine } from '../../ts/llm/engine/llm-engine.ts';
-import { seededRandom } from './random.ts';
+import { seededRandom } from '../../ts/llm/simulator/random.ts';
 
 /**
  * Requests before memory is looked at. The largest runs are among them, and so is the first time that the collector of each

@@ -1,8 +1,8 @@
 /** A seeded tiny model of the llama architecture for tests: its GGUF file, and its weights as the file holds them. */
 import type { ModelShape } from '../../ts/llm/import/shape.ts';
+import { seededRandom } from '../../ts/llm/simulator/random.ts';
 import { type WrittenKey, type WrittenTensor, writeGguf } from './gguf-writer.ts';
 import { type Quantisation, quantise } from './quantise.ts';
-import { seededRandom } from './random.ts';
 import { CHAT_TEMPLATE, tinyVocabulary } from './tiny-tokenizer.ts';
 
 /** What the model looks like; the defaults are 2 layers of 64 and 512 tokens. */

@@ -23,6 +23,11 @@ export class CoreCounters {
     this.runMs += ms;
   }
 
+  stepped(ownMs: number): void {
+    this.steps++;
+    this.ownMs += ownMs;
+  }
+
   ended(how: 'finish' | 'cancel' | 'fail'): void {
     if (how === 'finish') this.finished++;
     else if (how === 'cancel') this.cancelled++;

@@ -127,8 +127,9 @@ export class EngineCore {
       const began = this.#parts.clock();
       const inRuns = this.counters.runMs;
       await this.#runAll();
-      this.counters.steps++;
-      this.counters.ownMs += this.#parts.clock() - began - (this.counters.runMs - inRuns);
+      const ownMs = this.#parts.clock() - began - (this.counters.runMs - inRuns);
+      this.counters.stepped(ownMs);
+      this.#log({ kind: 'step', ownMs });
     } finally {
       this.#stepping = false;
     }
@@ -143,7 +144,8 @@ export class EngineCore {
       for (const errand of this.#errands.splice(0)) errand();
       this.#flush();
     }
-    if (!changed)
+    // Who gave way may have been the only one in the step; then there is room in the next.
+    if (!changed && this.#preempted.size === 0)
       throw new HeadraceError('HR_INTERNAL', 'Requests wait, and the scheduler found nothing to run.');
   }
 

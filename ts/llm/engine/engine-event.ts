@@ -1,6 +1,6 @@
 /**
- * What an engine decides, in order. The same requests at the same points of the log give the same log, times (`ms`) apart:
- * with it, a run can be looked at and repeated.
+ * What an engine decides, in order. The same requests at the same points of the log give the same log, times (`ms`, `ownMs`)
+ * apart: with it, a run can be looked at and repeated.
  */
 export type EngineEvent =
   | { readonly kind: 'arrive'; readonly request: number; readonly prompt: number; readonly maxTokens: number }
@@ -17,5 +17,7 @@ export type EngineEvent =
       readonly blocks: number;
       readonly ms: number;
     }
+  /** A step is done; so long it took besides its runs. */
+  | { readonly kind: 'step'; readonly ownMs: number }
   | { readonly kind: 'preempt'; readonly request: number; readonly choice: number }
   | { readonly kind: 'finish' | 'cancel' | 'fail'; readonly request: number };

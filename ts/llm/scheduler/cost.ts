@@ -1,7 +1,7 @@
 /** What a run costs: a sum of four parts, fitted to runs that were measured, or guessed from the sizes of the model. */
 import { HeadraceError } from '../../errors.ts';
 import type { ModelShape } from '../import/shape.ts';
-import { leastSquares } from './least-squares.ts';
+import { leastDeviations } from './least-squares.ts';
 import type { RunCost } from './step-plan.ts';
 
 /** Milliseconds, none of them negative. */
@@ -29,14 +29,9 @@ export function runCost({ run, token, pair, read }: CostCoefficients): RunCost {
   return (rows, width, context) => run + rows * (width * (token + pair * context) + read * context);
 }
 
-/** Deviations below this part of a measurement are noise. */
-const NOISE = 0.01;
-const ROUNDS = 40;
-
 /**
  * The coefficients with the least sum of relative deviations from the samples. Absolute ones rather than squares, so
- * that runs during which the machine was busy with something else do not count for more than others; found by least squares
- * whose weights are adapted (iteratively reweighted). Coefficients that the samples do not tell apart share what they explain in some way.
+ * that runs during which the machine was busy with something else do not count for more than others. Coefficients that the samples do not tell apart share what they explain in some way.
  * Throws `HR_OPTION_INVALID` without samples, or if one is no finite time above 0. O(samples).
  */
 export function fitRunCost(samples: readonly CostSample[]): CostCoefficients {
@@ -46,22 +41,16 @@ export function fitRunCost(samples: readonly CostSample[]): CostCoefficients {
       'A cost is fitted to at least one run, and to times above 0 only.',
     );
   }
-  // Every sample as an equation: the parts, each by the time that was measured, add up to 1.
-  const rows = samples.map(({ rows, width, context, ms }) =>
-    [1, rows * width, rows * width * context, rows * context].map((part) => part / ms),
+  const parts = samples.map(({ rows, width, context }) => {
+    return [1, rows * width, rows * width * context, rows * context];
+  });
+  const fitted = leastDeviations(
+    parts,
+    samples.map(({ ms }) => ms),
   );
-  let weights = rows.map(() => 1);
-  let fitted: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    fitted = leastSquares(rows, weights);
-    weights = rows.map((row) => 1 / Math.max(NOISE, Math.abs(1 - dot(row, fitted))));
-  }
   const [run = 0, token = 0, pair = 0, read = 0] = fitted;
   return { run, token, pair, read };
 }
-
-const dot = (a: readonly number[], b: readonly number[]): number =>
-  a.reduce((sum, value, at) => sum + value * (b[at] as number), 0);
 
 /**
  * What a step is expected to take before one is measured. Multiply-adds are counted from the sizes of the model; the speeds
