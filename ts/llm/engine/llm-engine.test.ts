@@ -43,6 +43,7 @@ describe('an engine', () => {
     abort.abort();
     await expect(Array.fromAsync(generation)).rejects.toThrow(/HR_CANCELLED/);
     for await (const _ of engine.complete('once', { ignoreEos: true })) break;
+    await expect(engine.complete('once', { signal: abort.signal }).text()).rejects.toThrow(/HR_CANCELLED/);
     await expect.poll(async () => (await engine.metrics()).kv.used).toBe(0);
   });
 

@@ -145,7 +145,9 @@ export class LlmEngine implements AsyncDisposable {
   #generate(options: GenerateOptions, encode: () => Promise<Uint32Array>): Generation {
     const { context, vocabulary } = this.info;
     checkOptions(options, vocabulary);
-    const { id, generation } = this.#generations.open(options.signal, () => this.#engine.say({ cancel: id }));
+    const { id, generation } = this.#generations.open(options.signal, (id) =>
+      this.#engine.say({ cancel: id }),
+    );
     const send = async () => {
       try {
         const prompt = await encode();
@@ -199,14 +201,17 @@ class Generations {
     return this.#open.has(id);
   }
 
-  open(signal: AbortSignal | undefined, cancel: () => void): { id: number; generation: Generation } {
+  open(
+    signal: AbortSignal | undefined,
+    cancel: (id: number) => void,
+  ): { id: number; generation: Generation } {
     if (this.#closed !== undefined) throw this.#closed;
     if (this.#drained !== undefined)
       throw new HeadraceError('HR_ENGINE_CLOSED', 'The engine drains, and takes no more requests.');
     const id = ++this.#last;
     const abort = () => generation.cancel();
     const generation = new Generation(() => {
-      cancel();
+      cancel(id);
       this.#close(id);
     });
     this.#open.set(id, generation);

@@ -36,6 +36,8 @@ test('requests are sent when the trace says, and their tokens are timed', async 
     expect(tokensMs).toEqual(tokensMs.toSorted((a, b) => a - b));
     expect(tokensMs[0]).toBeGreaterThan(arrivedMs);
   }
+  // The end of the last step is told after its tokens.
+  await engine.metrics();
   // What the engine took is what the log says that it measured.
   const asked = events.flatMap((event) => (event.kind === 'arrive' ? [event.maxTokens] : []));
   expect(asked).toEqual(trace.map(({ output }) => output));

@@ -23,7 +23,8 @@ export async function replay(
       const signal = AbortSignal.any(ends === undefined ? [] : [ends]);
       const tokensMs: number[] = [];
       try {
-        await sleep(arrivedMs - performance.now(), undefined, { signal }).catch(() => {
+        // Timers leave out parts of a millisecond.
+        await sleep(Math.ceil(arrivedMs - performance.now()), undefined, { signal }).catch(() => {
           // Then the request is aborted before it is sent.
         });
         const options = { maxTokens: output, ignoreEos: true, temperature: 0, priority, signal };
