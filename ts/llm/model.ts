@@ -3,15 +3,23 @@ import path from 'node:path';
 import { HeadraceError } from '../errors.ts';
 import type { EngineTokens } from './engine/engine-tokens.ts';
 import { type ImportOptions, importModel } from './import/import-model.ts';
-import { BLOCK_TOKENS, type ModelShape } from './import/shape.ts';
+import { BLOCK_TOKENS, leastWidth, type ModelShape } from './import/shape.ts';
 import { type CpuOptions, CpuRunner } from './runner/cpu-runner.ts';
+import { remembered } from './runner/remembered.ts';
 import type { ModelRunner } from './runner/runner.ts';
 import { scatter, slotsOf } from './runner/scatter.ts';
+import { type SelfTest, selfTest } from './runner/self-test.ts';
 import { ChatTemplate } from './tokenizer/chat-template.ts';
 import { Tokenizer } from './tokenizer/tokenizer.ts';
 
 /** How a model is loaded. */
-export type ModelOptions = ImportOptions & CpuOptions;
+export interface ModelOptions extends ImportOptions, CpuOptions {
+  /**
+   * Whether it is tried out on this machine if equal requests have equal bits, which takes up to three seconds the first time; yes
+   * unless told otherwise.
+   */
+  readonly selfTest?: boolean;
+}
 
 /** Tokens that `logits` computes in one step. */
 const CHUNK = 256;
@@ -26,24 +34,31 @@ export class Model implements AsyncDisposable {
   /** Undefined if the file has none. */
   readonly chatTemplate: ChatTemplate | undefined;
   readonly runner: ModelRunner;
+  /** What trying it out has found; undefined if that was not wanted. */
+  readonly selfTest: SelfTest | undefined;
 
   /** Loads a GGUF file; the first time it is converted. Errors are those of `importModel`, and `HR_MODEL_RUNTIME`. */
   static async load(file: string, options: ModelOptions = {}): Promise<Model> {
-    const { graph, shape, digest, gguf } = importModel(file, options);
+    const { graph, graphDigest, shape, digest, gguf } = importModel(file, options);
     const tokenizer = new Tokenizer(gguf);
     const chatTemplate = ChatTemplate.of(gguf, tokenizer);
+    const runner = await CpuRunner.load(graph, shape, options);
+    const circumstances = { graph: graphDigest, runtime: runner.version, threads: options.threads };
+    const test = () => selfTest(runner);
     return new Model({
       name: gguf.metadata.text('general.name', undefined) ?? path.basename(file, '.gguf'),
       shape,
       digest,
       tokenizer,
       chatTemplate,
-      runner: await CpuRunner.load(graph, shape, options),
+      runner,
+      selfTest:
+        options.selfTest === false ? undefined : await remembered(path.dirname(graph), circumstances, test),
     });
   }
 
   private constructor(
-    parts: Pick<Model, 'name' | 'shape' | 'digest' | 'tokenizer' | 'chatTemplate' | 'runner'>,
+    parts: Pick<Model, 'name' | 'shape' | 'digest' | 'tokenizer' | 'chatTemplate' | 'runner' | 'selfTest'>,
   ) {
     this.name = parts.name;
     this.shape = parts.shape;
@@ -51,6 +66,12 @@ export class Model implements AsyncDisposable {
     this.tokenizer = parts.tokenizer;
     this.chatTemplate = parts.chatTemplate;
     this.runner = parts.runner;
+    this.selfTest = parts.selfTest;
+  }
+
+  /** Whether a row was found to have the same bits however it is computed on this machine; undefined if that is not known. */
+  get deterministic(): boolean | undefined {
+    return this.selfTest?.deterministic;
   }
 
   /** What an engine must know about its tokens. */
@@ -77,8 +98,7 @@ export class Model implements AsyncDisposable {
     const found: Float32Array[] = [];
     for (let start = 0; start < ids.length; start += chunk) {
       const count = Math.min(chunk, ids.length - start);
-      // A product with a single row may take another kernel, with other bits, where heads do not share keys.
-      const width = Math.max(count, this.shape.heads === this.shape.kvHeads ? 2 : 1);
+      const width = Math.max(count, leastWidth(this.shape));
       const scored = Array.from({ length: count }, (_, index) => index).filter(
         (index) => start + index >= from,
       );

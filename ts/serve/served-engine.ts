@@ -6,8 +6,7 @@ import type { GenerateOptions } from '../llm/engine/options.ts';
 import type { GeneratedToken } from '../llm/engine/token.ts';
 
 export interface ServedEngine extends Pick<LlmEngine, 'encode' | 'encodeChat' | 'decode' | 'metrics'> {
-  /** `deterministic` says whether equal requests were found to have equal bits on this machine. */
-  readonly info: EngineInfo & { readonly deterministic?: boolean };
+  readonly info: EngineInfo;
   complete(prompt: Uint32Array, options: GenerateOptions): ServedGeneration;
 }
 

@@ -1,6 +1,7 @@
 /** The thread on which an engine runs its steps: it holds the model, the KV cache and the scheduler. */
 import { Model } from '../model.ts';
 import type { NativeGate } from '../runner/native-gate.ts';
+import type { SelfTest } from '../runner/self-test.ts';
 import { EngineCore } from './core.ts';
 import type { EngineEvent } from './engine-event.ts';
 import { limitsOf, type PlainEngineOptions } from './engine-options.ts';
@@ -37,6 +38,10 @@ export interface EngineInfo {
   readonly maxNumSeqs: number;
   readonly maxNumBatchedTokens: number;
   readonly maxQueue: number;
+  /** Whether equal requests were found to have equal bits on this machine; undefined if that was not tried. */
+  readonly deterministic?: boolean;
+  /** What trying it out has found. */
+  readonly selfTest?: SelfTest;
 }
 
 async function start({ file, options }: EngineData, gate: NativeGate) {
@@ -80,10 +85,13 @@ async function start({ file, options }: EngineData, gate: NativeGate) {
       say([{ kind: 'failed', request: request.id, error: dataOf(error) }]);
     }
   };
+  const { selfTest } = model;
   const info: EngineInfo = {
     ...{ model: model.name, digest: model.digest, vocabulary: model.shape.vocabulary },
     ...{ context: limits.maxModelLen, kvBlocks: limits.kvBlocks, maxNumSeqs: limits.maxNumSeqs },
     ...{ maxNumBatchedTokens: limits.maxNumBatchedTokens, maxQueue: limits.maxQueue },
+    ...(selfTest === undefined ? {} : { selfTest }),
+    ...(selfTest?.deterministic === undefined ? {} : { deterministic: selfTest.deterministic }),
   };
   const methods = {
     metrics: () => metricsOf(core),

@@ -54,6 +54,7 @@ export class LlmEngine implements AsyncDisposable {
       signal?.throwIfAborted();
       const [info] = await Promise.all([engine.ready, tokenizer.ready]);
       signal?.throwIfAborted();
+      warnOfBits(info as EngineInfo);
       return new LlmEngine(info as EngineInfo, engine, tokenizer, generations);
     } catch (error) {
       await terminate();
@@ -176,6 +177,18 @@ export class LlmEngine implements AsyncDisposable {
   #busy<T>(work: () => Promise<T>): Promise<T> {
     return this.#generations.busyWhile(work);
   }
+}
+
+/** Models that were warned of. */
+const warned = new Set<string>();
+
+function warnOfBits({ model, digest, deterministic, selfTest }: EngineInfo): void {
+  if (deterministic !== false || warned.has(digest)) return;
+  warned.add(digest);
+  process.emitWarning(
+    `Equal requests to ${model} may have different answers on this machine, depending on what runs beside them. Different bits had ${selfTest?.differences[0]}.`,
+    { type: 'HeadraceWarning', code: 'HR_NOT_DETERMINISTIC' },
+  );
 }
 
 /** The requests that are open on this side. */

@@ -1,6 +1,6 @@
 /** A reserved run in the form in which the model takes it. */
 import type { Reservation } from '../block-manager.ts';
-import { BLOCK_TOKENS, type ModelShape } from '../import/shape.ts';
+import { BLOCK_TOKENS, leastWidth, type ModelShape } from '../import/shape.ts';
 import type { Step } from '../runner/runner.ts';
 import type { Answer } from './answer.ts';
 
@@ -15,8 +15,7 @@ export function runInput(
   logits: boolean,
 ): Step {
   const rows = answers.length;
-  // A product with a single row may take another kernel, with other bits, where heads do not share keys.
-  const width = Math.max(...counts, shape.heads === shape.kvHeads ? 2 : 1);
+  const width = Math.max(...counts, leastWidth(shape));
   // Padding reaches behind a row's own blocks; it reads the null block there.
   const blocksPerRow = Math.max(
     ...starts.map((start) => Math.ceil((start + width) / BLOCK_TOKENS)),

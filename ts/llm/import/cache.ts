@@ -2,7 +2,7 @@
  * The folder of converted models: one folder a model, named after the content of its file. A folder appears whole or not at
  * all (it is made under another name, synced and renamed), and is checked before it is used.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, hash, randomUUID } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
@@ -37,14 +37,14 @@ export function modelCache(): string {
 
 /** The SHA-256 of all bytes, in hexadecimal; O(bytes). */
 export function sha256(source: ByteSource): string {
-  const hash = createHash('sha256');
+  const digest = createHash('sha256');
   const chunk = new Uint8Array(Math.min(CHUNK_BYTES, source.size));
   for (let offset = 0; offset < source.size; offset += chunk.length) {
     const part = chunk.subarray(0, Math.min(chunk.length, source.size - offset));
     source.read(part, offset);
-    hash.update(part);
+    digest.update(part);
   }
-  return hash.digest('hex');
+  return digest.digest('hex');
 }
 
 /** Writes one file of a folder that is being made. */
@@ -73,22 +73,27 @@ export function cached(cache: string, name: string, make: (file: WriteFile) => v
   });
 }
 
+/** A digest of all that is in a folder that `cached` gave. */
+export function sealDigest(folder: string): string {
+  return hash('sha256', readFileSync(path.join(folder, SEAL)));
+}
+
 function seal(folder: string, make: (file: WriteFile) => void): void {
   const files: Record<string, { bytes: number; sha256: string }> = {};
   const open: WriteFile = (name) => {
-    const hash = createHash('sha256');
+    const digest = createHash('sha256');
     const descriptor = openSync(path.join(folder, name), 'wx');
     let bytes = 0;
     return {
       append(part) {
         for (let done = 0; done < part.length; ) done += writeSync(descriptor, part, done);
-        hash.update(part);
+        digest.update(part);
         bytes += part.length;
       },
       close() {
         fsyncSync(descriptor);
         closeSync(descriptor);
-        files[name] = { bytes, sha256: hash.digest('hex') };
+        files[name] = { bytes, sha256: digest.digest('hex') };
       },
     };
   };

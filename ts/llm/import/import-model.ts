@@ -3,7 +3,7 @@ import path from 'node:path';
 import { FileSource } from '../gguf/byte-source.ts';
 import { type Gguf, readGguf } from '../gguf/gguf.ts';
 import { Graph } from '../onnx/graph.ts';
-import { cached, modelCache, sha256 } from './cache.ts';
+import { cached, modelCache, sealDigest, sha256 } from './cache.ts';
 import type { Activations } from './linear.ts';
 import { buildLlama } from './llama.ts';
 import { type ModelShape, readShape } from './shape.ts';
@@ -26,6 +26,8 @@ export interface ImportOptions {
 export interface ImportedModel {
   /** The path of the ONNX graph; its data lies beside it. */
   readonly graph: string;
+  /** A digest of the graph and its data. */
+  readonly graphDigest: string;
   readonly shape: ModelShape;
   /** The SHA-256 of the GGUF file. */
   readonly digest: string;
@@ -55,5 +57,5 @@ export function importModel(file: string, options: ImportOptions = {}): Imported
     written.append(graph.finish());
     written.close();
   });
-  return { graph: path.join(folder, GRAPH), shape, digest, gguf };
+  return { graph: path.join(folder, GRAPH), graphDigest: sealDigest(folder), shape, digest, gguf };
 }

@@ -29,6 +29,12 @@ export interface ModelShape {
   readonly epsilon: number;
 }
 
+/**
+ * The least width of a run. A product with a single row may take another kernel, with other bits, where heads do not share
+ * keys; where they do, a token is several rows.
+ */
+export const leastWidth = ({ heads, kvHeads }: ModelShape): number => (heads === kvHeads ? 2 : 1);
+
 const SIZES = [
   'block_count',
   'context_length',

@@ -2,7 +2,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { HeadraceError } from '../../errors.ts';
 import { BLOCK_TOKENS, type ModelShape } from '../import/shape.ts';
-import { loadRuntime, type Runtime } from './load-runtime.ts';
+import { type LoadedRuntime, loadRuntime, type Runtime } from './load-runtime.ts';
 import { NativeGate } from './native-gate.ts';
 import type { KvPool, ModelRunner, Step, StepResult } from './runner.ts';
 
@@ -16,31 +16,34 @@ export interface CpuOptions {
 
 export class CpuRunner implements ModelRunner {
   readonly shape: ModelShape;
+  /** The version of the runtime. */
+  readonly version: string;
   readonly #runtime: typeof Runtime;
   readonly #session: InferenceSession;
   readonly #gate: NativeGate;
 
   /** Loads the graph at this path. */
   static async load(graph: string, shape: ModelShape, options: CpuOptions = {}): Promise<CpuRunner> {
-    const runtime = await loadRuntime();
+    const loaded = await loadRuntime();
     const threads = options.threads === undefined ? {} : { intraOpNumThreads: options.threads };
     const { gate = new NativeGate() } = options;
     const session = await gate.pass(() =>
-      runtime.InferenceSession.create(graph, {
+      loaded.runtime.InferenceSession.create(graph, {
         ...threads,
         executionProviders: ['cpu'],
         logSeverityLevel: 3,
       }),
     );
-    return new CpuRunner(runtime, session, shape, gate);
+    return new CpuRunner(loaded, session, shape, gate);
   }
 
   private constructor(
-    runtime: typeof Runtime,
+    { runtime, version }: LoadedRuntime,
     session: InferenceSession,
     shape: ModelShape,
     gate: NativeGate,
   ) {
+    this.version = version;
     this.#runtime = runtime;
     this.#session = session;
     this.#gate = gate;

@@ -9,8 +9,14 @@ export type { Runtime };
 const VERSION = /^1\.30\./;
 const HINT = 'Install it: npm install onnxruntime-node@1.30.0';
 
+/** The runtime, and its version. */
+export interface LoadedRuntime {
+  readonly runtime: typeof Runtime;
+  readonly version: string;
+}
+
 /** Loads the runtime, or says with `HR_MODEL_RUNTIME` how to install it. */
-export async function loadRuntime(): Promise<typeof Runtime> {
+export async function loadRuntime(): Promise<LoadedRuntime> {
   let version: string;
   let runtime: typeof Runtime;
   try {
@@ -33,5 +39,5 @@ export async function loadRuntime(): Promise<typeof Runtime> {
       },
     );
   }
-  return runtime;
+  return { runtime, version };
 }

@@ -1,0 +1,58 @@
+/** Whether a machine gives equal requests equal bits reaches whoever asks: the engine's caller, and clients of the server. */
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LlmEngine } from '../../ts/llm/engine/llm-engine.ts';
+import { createFetchHandler } from '../../ts/serve/fetch-handler.ts';
+import { tinyEngine } from '../serve/tiny-server.ts';
+
+const warnings: (Error & { code?: string })[] = [];
+const listen = (warning: Error) => void warnings.push(warning);
+beforeAll(() => void process.on('warning', listen));
+afterAll(() => void process.off('warning', listen));
+const ours = () => warnings.filter(({ code }) => code === 'HR_NOT_DETERMINISTIC');
+
+/** What a client sees of it. */
+async function seen(engine: LlmEngine) {
+  const handler = createFetchHandler(engine, { servedModelName: 'tiny' });
+  const get = (at: string, init?: RequestInit) => handler(new Request(`http://localhost${at}`, init));
+  const { data } = (await (await get('/v1/models')).json()) as { data: { deterministic: unknown }[] };
+  const body = JSON.stringify({ model: 'tiny', prompt: 'a', max_tokens: 1 });
+  const headers = { 'content-type': 'application/json' };
+  const answer = await get('/v1/completions', { method: 'POST', body, headers });
+  const { system_fingerprint } = (await answer.json()) as { system_fingerprint: string };
+  const metric = /^headrace:deterministic\{.*\} (\d)$/m.exec(await (await get('/metrics')).text())?.[1];
+  return { card: data[0]?.deterministic, mark: system_fingerprint.split('_')[2], metric };
+}
+
+describe('an engine', () => {
+  test('that gives equal requests equal bits says so, and remembers it', async () => {
+    const tiny = await tinyEngine();
+    const { engine, folder } = tiny;
+    expect(engine.info).toMatchObject({ deterministic: true, selfTest: { differences: [], leftOut: [] } });
+    expect(await seen(engine)).toEqual({ card: true, mark: 'deterministic', metric: '1' });
+    const [model = ''] = readdirSync(path.join(folder, 'cache'));
+    expect(readdirSync(path.join(folder, 'cache', model))).toContain('self-test.json');
+    await tiny.close();
+    expect(ours()).toEqual([]);
+  });
+
+  test('that does not warns once, and serves', async () => {
+    for (let time = 0; time < 2; time++) {
+      const tiny = await tinyEngine({ activations: 'float' });
+      expect(tiny.engine.info.deterministic).toBe(false);
+      expect(await seen(tiny.engine)).toEqual({ card: false, mark: 'nondeterministic', metric: '0' });
+      await tiny.close();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(ours()).toHaveLength(1);
+    expect(ours()[0]?.message).toMatch(/requests to tiny .* 1 at once, and 2 at once/);
+  });
+
+  test('that was not tried does not say', async () => {
+    const tiny = await tinyEngine({ selfTest: false });
+    expect(tiny.engine.info).not.toHaveProperty('deterministic');
+    expect(await seen(tiny.engine)).toEqual({ card: null, mark: undefined, metric: undefined });
+    await tiny.close();
+  });
+});
