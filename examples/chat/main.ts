@@ -16,7 +16,10 @@ async function main(question: string): Promise<void> {
   else await converse(engine);
 }
 
-/** Asks and answers until the terminal is closed. The whole chat is sent each time; what was computed is still in the cache. */
+/**
+ * Asks and answers until the terminal is closed. The whole chat is sent each time; what was computed is still in the cache.
+ * Ctrl-C ends an answer, and between answers the chat.
+ */
 async function converse(engine: LlmEngine): Promise<void> {
   using lines = createInterface({
     input: process.stdin,
@@ -24,25 +27,37 @@ async function converse(engine: LlmEngine): Promise<void> {
     terminal: process.stdin.isTTY,
   });
   const messages: ChatMessage[] = [];
+  let answering: AbortController | undefined;
+  lines.on('SIGINT', () => (answering === undefined ? lines.close() : answering.abort()));
   const prompt = () => process.stderr.write('> ');
   prompt();
   for await (const line of lines) {
     if (line.trim() !== '') {
       messages.push({ role: 'user', content: line });
-      messages.push({ role: 'assistant', content: await say(engine, messages) });
+      answering = new AbortController();
+      messages.push({ role: 'assistant', content: await say(engine, messages, answering.signal) });
+      answering = undefined;
     }
     prompt();
   }
 }
 
-/** Prints the answer as it comes. */
-async function say(engine: LlmEngine, messages: readonly ChatMessage[]): Promise<string> {
-  const answer = engine.chat(messages, OPTIONS);
+/** Prints the answer as it comes; what there was of it, if it was given up. */
+async function say(
+  engine: LlmEngine,
+  messages: readonly ChatMessage[],
+  signal?: AbortSignal,
+): Promise<string> {
+  const answer = engine.chat(messages, { ...OPTIONS, ...(signal && { signal }) });
   let text = '';
   const began = performance.now();
-  for await (const token of answer) {
-    process.stdout.write(token.text);
-    text += token.text;
+  try {
+    for await (const token of answer) {
+      process.stdout.write(token.text);
+      text += token.text;
+    }
+  } catch (error) {
+    if (!signal?.aborted) throw error;
   }
   const { promptTokens, cachedTokens, completionTokens } = answer.usage();
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
