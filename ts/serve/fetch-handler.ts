@@ -66,6 +66,7 @@ class ApiServer {
   readonly #options: ServeOptions;
   #service: ModelService | undefined;
   #draining = false;
+  #ended = false;
 
   constructor(engine: ServedEngine | Promise<ServedEngine>, options: ServeOptions) {
     const limits = limitsOf(options);
@@ -73,6 +74,9 @@ class ApiServer {
     this.#keys = new ApiKeys(limits.apiKeys);
     const serve = (loaded: ServedEngine) => {
       this.#service = new ModelService(loaded, options.servedModelName, limits);
+      void loaded.ended?.then(() => {
+        this.#ended = true;
+      });
     };
     if (!(engine instanceof Promise)) serve(engine);
     else
@@ -124,6 +128,7 @@ class ApiServer {
       throw new ApiError(503, 'The server is shutting down.', {
         ...{ code: 'server_is_shutting_down', retryAfter: 5 },
       });
+    if (this.#ended) throw new ApiError(503, 'The engine has ended.', { code: 'engine_has_ended' });
     if (this.#service === undefined)
       throw new ApiError(503, 'The model is being loaded.', { code: 'model_is_loading', retryAfter: 1 });
     return this.#service;

@@ -79,6 +79,8 @@ export class ModelService {
       const { model, prompt, messages, ...others } = await this.#body(entered);
       noOthers(others);
       if (model !== undefined) this.#checkModel(model);
+      if (messages !== undefined && prompt !== undefined)
+        throw refused('messages', "'prompt' and 'messages' were given; one of them is possible.");
       const asked: Prompt =
         messages === undefined
           ? promptOf(prompt, this.#engine.info.vocabulary)
@@ -107,6 +109,7 @@ export class ModelService {
     return this.#entered(request, caller, async (entered, leave) => {
       const asked = generateRequest(await this.#body(entered), endpoint, this.#engine.info.vocabulary);
       this.#checkModel(asked.model);
+      this.#checkAnswers(asked.options.n);
       try {
         const generation = await this.#begin(asked, entered);
         const shape = this.#shape(endpoint, asked);
@@ -250,6 +253,12 @@ export class ModelService {
     throw new ApiError(404, `There is no model ${quoted(id)}; there is '${this.#name}'.`, {
       ...{ param: 'model', code: 'model_not_found' },
     });
+  }
+
+  #checkAnswers(n = 1): void {
+    const { maxNumSeqs } = this.#engine.info;
+    if (n > maxNumSeqs)
+      throw refused('n', `${n} answers were asked for, and ${maxNumSeqs} sequences run at a time.`);
   }
 
   #card(): object {

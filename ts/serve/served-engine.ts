@@ -7,6 +7,8 @@ import type { GeneratedToken } from '../llm/engine/token.ts';
 
 export interface ServedEngine extends Pick<LlmEngine, 'encode' | 'encodeChat' | 'decode' | 'metrics'> {
   readonly info: EngineInfo;
+  /** Resolves when it takes no requests any more. */
+  readonly ended?: Promise<unknown>;
   complete(prompt: Uint32Array, options: GenerateOptions): ServedGeneration;
 }
 
