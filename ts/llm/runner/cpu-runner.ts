@@ -24,9 +24,9 @@ export class CpuRunner implements ModelRunner {
 
   /** Loads the graph at this path. */
   static async load(graph: string, shape: ModelShape, options: CpuOptions = {}): Promise<CpuRunner> {
-    const loaded = await loadRuntime();
     const threads = options.threads === undefined ? {} : { intraOpNumThreads: options.threads };
     const { gate = new NativeGate() } = options;
+    const loaded = await gate.pass(() => loadRuntime());
     const session = await gate.pass(() =>
       loaded.runtime.InferenceSession.create(graph, {
         ...threads,

@@ -1,11 +1,12 @@
-/** Finds onnxruntime-node, which is installed by those who run models, and checks that it is the version that is known here. */
+/** Finds onnxruntime-node, which is installed by those who run models, and checks that it is one that is known here. */
 import { createRequire } from 'node:module';
 import type * as Runtime from 'onnxruntime-node';
 import { HeadraceError } from '../../errors.ts';
+import { probe } from './probe.ts';
 
 export type { Runtime };
 
-/** Of other versions it is not known whether inputs are read in place and outputs are fresh memory. */
+/** Of other versions nobody has tried what is relied on here. */
 const VERSION = /^1\.30\./;
 const HINT = 'Install it: npm install onnxruntime-node@1.30.0';
 
@@ -15,29 +16,43 @@ export interface LoadedRuntime {
   readonly version: string;
 }
 
-/** Loads the runtime, or says with `HR_MODEL_RUNTIME` how to install it. */
-export async function loadRuntime(): Promise<LoadedRuntime> {
-  let version: string;
-  let runtime: typeof Runtime;
-  try {
-    version = createRequire(import.meta.url)('onnxruntime-node/package.json').version;
-    runtime = await import('onnxruntime-node');
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
-    const what = missing ? 'is not installed' : `cannot be loaded (${(cause as Error).message})`;
-    throw new HeadraceError('HR_MODEL_RUNTIME', `Models run on onnxruntime-node, which ${what}.`, {
-      hint: HINT,
-      cause,
-    });
+const loaded = new Map<string, Promise<LoadedRuntime>>();
+
+/**
+ * Loads the runtime as the module at `from` finds it, and tries it out; the same one is tried once. `HR_MODEL_RUNTIME` says what
+ * is wrong with it and how to install the right one.
+ */
+export function loadRuntime(from: string = import.meta.url): Promise<LoadedRuntime> {
+  let found = loaded.get(from);
+  if (found === undefined) {
+    found = load(createRequire(from));
+    loaded.set(from, found);
+    found.catch(() => loaded.delete(from));
   }
+  return found;
+}
+
+async function load(require: NodeJS.Require): Promise<LoadedRuntime> {
+  const version = attempt(() => require('onnxruntime-node/package.json').version as string);
   if (!VERSION.test(version)) {
-    throw new HeadraceError(
-      'HR_MODEL_RUNTIME',
-      `onnxruntime-node is of version ${version}, and 1.30 is supported.`,
-      {
-        hint: HINT,
-      },
-    );
+    throw unusable(`onnxruntime-node is of version ${version}, and 1.30 is supported`);
   }
+  const runtime = attempt(() => require('onnxruntime-node') as typeof Runtime);
+  const wrong = await probe(runtime);
+  if (wrong !== undefined) throw unusable(`onnxruntime-node ${version} ${wrong}`);
   return { runtime, version };
+}
+
+function attempt<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const missing = /Cannot find module 'onnxruntime-node/.test((cause as Error).message);
+    const what = missing ? 'is not installed' : `cannot be loaded (${(cause as Error).message})`;
+    throw unusable(`Models run on onnxruntime-node, which ${what}`, cause);
+  }
+}
+
+function unusable(what: string, cause?: unknown): HeadraceError {
+  return new HeadraceError('HR_MODEL_RUNTIME', `${what}.`, { hint: HINT, cause });
 }
