@@ -2,8 +2,9 @@
 import path from 'node:path';
 import { HeadraceError } from '../errors.ts';
 import type { EngineTokens } from './engine/engine-tokens.ts';
-import { type ImportOptions, importModel } from './import/import-model.ts';
+import { type ImportedModel, type ImportOptions, importModel } from './import/import-model.ts';
 import { BLOCK_TOKENS, leastWidth, type ModelShape } from './import/shape.ts';
+import { endUse, type Use } from './import/use.ts';
 import { type CpuOptions, CpuRunner } from './runner/cpu-runner.ts';
 import { remembered } from './runner/remembered.ts';
 import type { ModelRunner } from './runner/runner.ts';
@@ -24,6 +25,11 @@ export interface ModelOptions extends ImportOptions, CpuOptions {
 /** Tokens that `logits` computes in one step. */
 const CHUNK = 256;
 
+type Parts = Pick<
+  Model,
+  'name' | 'shape' | 'digest' | 'tokenizer' | 'chatTemplate' | 'runner' | 'selfTest' | 'use'
+>;
+
 export class Model implements AsyncDisposable {
   /** Its name in the file, or the name of the file. */
   readonly name: string;
@@ -36,10 +42,22 @@ export class Model implements AsyncDisposable {
   readonly runner: ModelRunner;
   /** What trying it out has found; undefined if that was not wanted. */
   readonly selfTest: SelfTest | undefined;
+  /** Keeps what was made of the file in the cache. */
+  readonly use: Use;
 
   /** Loads a GGUF file; the first time it is converted. Errors are those of `importModel`, and `HR_MODEL_RUNTIME`. */
   static async load(file: string, options: ModelOptions = {}): Promise<Model> {
-    const { graph, graphDigest, shape, digest, gguf } = importModel(file, options);
+    const imported = importModel(file, options);
+    try {
+      return await Model.#of(file, imported, options);
+    } catch (error) {
+      endUse(imported.use);
+      throw error;
+    }
+  }
+
+  static async #of(file: string, imported: ImportedModel, options: ModelOptions): Promise<Model> {
+    const { graph, graphDigest, shape, digest, gguf, use } = imported;
     const tokenizer = new Tokenizer(gguf);
     const chatTemplate = ChatTemplate.of(gguf, tokenizer);
     const runner = await CpuRunner.load(graph, shape, options);
@@ -47,19 +65,13 @@ export class Model implements AsyncDisposable {
     const test = () => selfTest(runner);
     return new Model({
       name: gguf.metadata.text('general.name', undefined) ?? path.basename(file, '.gguf'),
-      shape,
-      digest,
-      tokenizer,
-      chatTemplate,
-      runner,
+      ...{ shape, digest, tokenizer, chatTemplate, runner, use },
       selfTest:
         options.selfTest === false ? undefined : await remembered(path.dirname(graph), circumstances, test),
     });
   }
 
-  private constructor(
-    parts: Pick<Model, 'name' | 'shape' | 'digest' | 'tokenizer' | 'chatTemplate' | 'runner' | 'selfTest'>,
-  ) {
+  private constructor(parts: Parts) {
     this.name = parts.name;
     this.shape = parts.shape;
     this.digest = parts.digest;
@@ -67,6 +79,7 @@ export class Model implements AsyncDisposable {
     this.chatTemplate = parts.chatTemplate;
     this.runner = parts.runner;
     this.selfTest = parts.selfTest;
+    this.use = parts.use;
   }
 
   /** Whether a row was found to have the same bits however it is computed on this machine; undefined if that is not known. */
@@ -123,6 +136,7 @@ export class Model implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.runner.release();
+    endUse(this.use);
   }
 
   #check(ids: readonly number[], from: number, chunk: number): void {

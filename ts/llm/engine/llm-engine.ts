@@ -1,10 +1,18 @@
 /** A language model that answers many requests at a time, in threads of its own. */
 import { randomBytes } from 'node:crypto';
 import { HeadraceError } from '../../errors.ts';
+import { endUse, type Use } from '../import/use.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import type { EngineOptions, PlainEngineOptions } from './engine-options.ts';
 import type { EngineOutput } from './engine-output.ts';
-import type { EngineData, EngineInfo, EngineMethods, FromEngine, ToEngine } from './engine-worker.ts';
+import type {
+  EngineData,
+  EngineInfo,
+  EngineMethods,
+  EngineReady,
+  FromEngine,
+  ToEngine,
+} from './engine-worker.ts';
 import { Generation } from './generation.ts';
 import type { EngineMetrics } from './metrics.ts';
 import { checkOptions, type GenerateOptions } from './options.ts';
@@ -29,6 +37,7 @@ export class LlmEngine implements AsyncDisposable {
   readonly #engine: WorkerPort<EngineMethods, ToEngine, FromEngine>;
   readonly #tokenizer: WorkerPort<TokenizerMethods, never, never>;
   readonly #generations: Generations;
+  readonly #use: Use;
 
   /**
    * Loads a GGUF file; the first time it is converted. Errors are those of `Model.load`, and `HR_OPTION_INVALID` for limits
@@ -52,10 +61,11 @@ export class LlmEngine implements AsyncDisposable {
     signal?.addEventListener('abort', terminate, { once: true });
     try {
       signal?.throwIfAborted();
-      const [info] = await Promise.all([engine.ready, tokenizer.ready]);
+      const [ready] = await Promise.all([engine.ready, tokenizer.ready]);
       signal?.throwIfAborted();
-      warnOfBits(info as EngineInfo);
-      return new LlmEngine(info as EngineInfo, engine, tokenizer, generations);
+      const { info, use } = ready as EngineReady;
+      warnOfBits(info);
+      return new LlmEngine(info, use, engine, tokenizer, generations);
     } catch (error) {
       await terminate();
       if (!signal?.aborted) throw error;
@@ -67,11 +77,13 @@ export class LlmEngine implements AsyncDisposable {
 
   private constructor(
     info: EngineInfo,
+    use: Use,
     engine: WorkerPort<EngineMethods, ToEngine, FromEngine>,
     tokenizer: WorkerPort<TokenizerMethods, never, never>,
     generations: Generations,
   ) {
     this.info = info;
+    this.#use = use;
     this.ended = generations.ended;
     this.#engine = engine;
     this.#tokenizer = tokenizer;
@@ -137,6 +149,7 @@ export class LlmEngine implements AsyncDisposable {
   async close(): Promise<void> {
     this.#generations.close(new HeadraceError('HR_ENGINE_CLOSED', 'The engine was closed.'));
     await Promise.all([this.#engine.terminate(), this.#tokenizer.terminate()]);
+    endUse(this.#use);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

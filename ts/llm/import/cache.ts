@@ -1,6 +1,7 @@
 /**
  * The folder of converted models: one folder a model, named after the content of its file. A folder appears whole or not at
- * all (it is made under another name, synced and renamed), and is checked before it is used.
+ * all (it is made under another name, synced and renamed), is checked before it is used, and goes as a whole, when there is no
+ * room for all that are there.
  */
 import { createHash, hash, randomUUID } from 'node:crypto';
 import {
@@ -8,24 +9,23 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
+  utimesSync,
   writeSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { HeadraceError, isHeadraceError } from '../../errors.ts';
 import { type ByteSource, FileSource } from '../gguf/byte-source.ts';
+import { makeRoom, removeFolder, removeLeftovers } from './room.ts';
+import { beginUse, endUse, type Use } from './use.ts';
 
 /** Read at once while a file is hashed. */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** What a process that died left behind is removed after this time. */
-const LEFTOVER_MS = 24 * 3600 * 1000;
-const LEFTOVER = '.making-';
+const MAKING = '.making-';
 
 /** Names the files of a folder with their lengths and checksums; it is written last. */
 const SEAL = 'seal.json';
@@ -50,27 +50,60 @@ export function sha256(source: ByteSource): string {
 /** Writes one file of a folder that is being made. */
 export type WriteFile = (name: string) => { append(bytes: Uint8Array): void; close(): void };
 
+/** A folder of the cache, which is not removed while it is in use. */
+export interface Cached {
+  readonly folder: string;
+  readonly use: Use;
+}
+
 /**
- * The folder of this name in `cache`. If there is none, or it is damaged, `make` makes its files first. Two processes may do
- * so at the same time; one of the two results stays.
+ * The folder of this name in `cache`. If there is none, or it is damaged, `make` makes its files first, and the folders that
+ * were not used for longest are removed as long as all together have more than `limit` bytes. Two processes may do so at the same
+ * time; one of the two results stays.
  */
-export function cached(cache: string, name: string, make: (file: WriteFile) => void): string {
+export function cached(cache: string, name: string, limit: number, make: (file: WriteFile) => void): Cached {
   const folder = path.join(cache, name);
-  if (isSound(folder)) return folder;
-  return io(cache, () => {
-    mkdirSync(cache, { recursive: true });
-    removeLeftovers(cache);
-    const making = path.join(cache, `${LEFTOVER}${randomUUID()}`);
-    mkdirSync(making);
-    try {
-      seal(making, make);
-      rmSync(folder, { recursive: true, force: true });
-      putInPlace(making, folder);
-    } finally {
-      rmSync(making, { recursive: true, force: true });
+  // Marked first, or it might be removed between being looked at and being used.
+  let use = beginUse(cache, name);
+  try {
+    if (!isSound(folder)) {
+      io(cache, () => {
+        mkdirSync(cache, { recursive: true });
+        if (use.mark === undefined) use = beginUse(cache, name);
+        removeLeftovers(cache, MAKING);
+        put(cache, folder, make);
+        makeRoom(cache, limit, SEAL);
+      });
     }
-    return folder;
-  });
+    used(folder);
+    return { folder, use };
+  } catch (error) {
+    endUse(use);
+    throw error;
+  }
+}
+
+function put(cache: string, folder: string, make: (file: WriteFile) => void): void {
+  const making = path.join(cache, `${MAKING}${randomUUID()}`);
+  mkdirSync(making);
+  try {
+    seal(making, make);
+    // Another process may have been faster, and use it by now.
+    if (isSound(folder)) return;
+    removeFolder(cache, path.basename(folder));
+    putInPlace(making, folder);
+  } finally {
+    rmSync(making, { recursive: true, force: true });
+  }
+}
+
+/** Notes when a folder was used. */
+function used(folder: string): void {
+  try {
+    utimesSync(path.join(folder, SEAL), new Date(), new Date());
+  } catch {
+    // One that cannot be written is not removed either.
+  }
 }
 
 /** A digest of all that is in a folder that `cached` gave. */
@@ -80,9 +113,11 @@ export function sealDigest(folder: string): string {
 
 function seal(folder: string, make: (file: WriteFile) => void): void {
   const files: Record<string, { bytes: number; sha256: string }> = {};
+  const descriptors = new Set<number>();
   const open: WriteFile = (name) => {
     const digest = createHash('sha256');
     const descriptor = openSync(path.join(folder, name), 'wx');
+    descriptors.add(descriptor);
     let bytes = 0;
     return {
       append(part) {
@@ -93,14 +128,19 @@ function seal(folder: string, make: (file: WriteFile) => void): void {
       close() {
         fsyncSync(descriptor);
         closeSync(descriptor);
+        descriptors.delete(descriptor);
         files[name] = { bytes, sha256: digest.digest('hex') };
       },
     };
   };
-  make(open);
-  const file = open(SEAL);
-  file.append(new TextEncoder().encode(JSON.stringify({ files })));
-  file.close();
+  try {
+    make(open);
+    const file = open(SEAL);
+    file.append(new TextEncoder().encode(JSON.stringify({ files })));
+    file.close();
+  } finally {
+    for (const descriptor of descriptors) closeSync(descriptor);
+  }
 }
 
 function putInPlace(making: string, folder: string): void {
@@ -124,15 +164,6 @@ function isSound(folder: string): boolean {
     });
   } catch {
     return false;
-  }
-}
-
-function removeLeftovers(cache: string): void {
-  for (const name of readdirSync(cache)) {
-    const left = path.join(cache, name);
-    if (!name.startsWith(LEFTOVER)) continue;
-    const age = Date.now() - (statSync(left, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
-    if (age > LEFTOVER_MS) rmSync(left, { recursive: true, force: true });
   }
 }
 

@@ -6,7 +6,9 @@ import { Graph } from '../onnx/graph.ts';
 import { cached, modelCache, sealDigest, sha256 } from './cache.ts';
 import type { Activations } from './linear.ts';
 import { buildLlama } from './llama.ts';
+import { cacheLimit } from './room.ts';
 import { type ModelShape, readShape } from './shape.ts';
+import type { Use } from './use.ts';
 
 /** Counts up when the same file makes another graph. */
 const IMPORTER_VERSION = 1;
@@ -20,6 +22,11 @@ export interface ImportOptions {
   readonly activations?: Activations;
   /** The folder of converted models; `headrace/models` in the user's cache folder unless told otherwise. */
   readonly cache?: string;
+  /**
+   * Bytes of that folder's converted models; what was not used for longest goes first, and what is in use stays. The
+   * environment's `HEADRACE_MODEL_CACHE_BYTES`, or 16 GiB, unless told otherwise.
+   */
+  readonly cacheBytes?: number;
 }
 
 /** A converted model. */
@@ -33,6 +40,8 @@ export interface ImportedModel {
   readonly digest: string;
   /** The header of the file, which is closed; the tokenizer is made from its metadata. */
   readonly gguf: Gguf;
+  /** Keeps it in the cache until `endUse`, or until the process ends. */
+  readonly use: Use;
 }
 
 /**
@@ -48,7 +57,9 @@ export function importModel(file: string, options: ImportOptions = {}): Imported
   const gguf = readGguf(source);
   const shape = readShape(gguf);
   const digest = sha256(source);
-  const folder = cached(cache, `${digest}-${activations}-v${IMPORTER_VERSION}`, (open) => {
+  const limit = cacheLimit(options.cacheBytes);
+  const name = `${digest}-${activations}-v${IMPORTER_VERSION}`;
+  const { folder, use } = cached(cache, name, limit, (open) => {
     const data = open(DATA);
     const graph = new Graph('llama', DATA, data.append);
     buildLlama(graph, gguf, shape, activations);
@@ -57,5 +68,5 @@ export function importModel(file: string, options: ImportOptions = {}): Imported
     written.append(graph.finish());
     written.close();
   });
-  return { graph: path.join(folder, GRAPH), graphDigest: sealDigest(folder), shape, digest, gguf };
+  return { graph: path.join(folder, GRAPH), graphDigest: sealDigest(folder), shape, digest, gguf, use };
 }
