@@ -188,6 +188,37 @@ describe('a completion', () => {
   });
 });
 
+describe('whether equal requests have equal bits', () => {
+  const shown = async (deterministic: boolean | undefined) => {
+    const { engine } = tiny;
+    const { deterministic: _, ...info } = engine.info;
+    const other = await serve({
+      ...{ info: deterministic === undefined ? info : { ...info, deterministic } },
+      complete: (prompt, options) => engine.complete(prompt, options),
+      encode: (text) => engine.encode(text),
+      encodeChat: (chat) => engine.encodeChat(chat),
+      decode: (tokens) => engine.decode(tokens),
+      metrics: () => engine.metrics(),
+    });
+    const answer = await other.client.chat.completions.create(chat);
+    const [card] = (await other.client.models.list()).data;
+    const page = await (await fetch(`${other.url}/metrics`)).text();
+    await other.front.close();
+    return {
+      fingerprint: answer.system_fingerprint?.replace(/^fp_[0-9a-f]{12}/, ''),
+      card: (card as unknown as { deterministic: boolean | null }).deterministic,
+      metric: /^headrace:deterministic\S* (\d)$/m.exec(page)?.[1],
+    };
+  };
+
+  test('is said by the card of the model, the fingerprint of answers and a metric', async () => {
+    expect(tiny.engine.info.deterministic).toBe(true);
+    expect(await shown(true)).toEqual({ fingerprint: '_deterministic', card: true, metric: '1' });
+    expect(await shown(false)).toEqual({ fingerprint: '_nondeterministic', card: false, metric: '0' });
+    expect(await shown(undefined)).toEqual({ fingerprint: '', card: null, metric: undefined });
+  });
+});
+
 describe('models', () => {
   test('are listed, and found by their name', async () => {
     const expected = { id: 'tiny', object: 'model', owned_by: 'headrace', max_model_len: 1024 };

@@ -12,9 +12,10 @@ import { CompletionAnswer } from './completion-answer.ts';
 import { eventStream } from './event-stream.ts';
 import { type GenerateRequest, generateRequest, type Prompt, promptOf } from './generate-request.ts';
 import type { Endpoint } from './parameters.ts';
+import type { RequestTimes } from './request-metrics.ts';
 import type { ServeLimits } from './serve-options.ts';
 import type { ServedEngine, ServedGeneration } from './served-engine.ts';
-import { type RequestTimes, ServerMetrics } from './server-metrics.ts';
+import { ServerMetrics } from './server-metrics.ts';
 import { type Json, quoted } from './text.ts';
 
 /** Bytes of a body for a token of a prompt, until the prompt has been tokenised. */
@@ -49,13 +50,13 @@ export class ModelService {
     const { maxQueueRequests, maxQueueTokens, maxRequestsPerKey } = limits;
     this.admission = new Admission(
       { queueRequests: maxQueueRequests, queueTokens: maxQueueTokens, callerRequests: maxRequestsPerKey },
-      () => this.#metrics.retryAfter(),
+      () => this.#metrics.requests.retryAfter(),
     );
   }
 
   /** Whatever was thrown, as what is answered. */
   errorOf(error: unknown, param?: string): ApiError {
-    return apiErrorOf(error, param, this.#metrics.retryAfter());
+    return apiErrorOf(error, param, this.#metrics.requests.retryAfter());
   }
 
   models(): Response {
@@ -131,7 +132,7 @@ export class ModelService {
     caller: number,
     answer: (entered: Entered, leave: Leave) => Promise<Response>,
   ): Promise<Response> {
-    const times = this.#metrics.arrived();
+    const times = this.#metrics.requests.arrived();
     checkHead(request, this.#limits.maxBodyBytes);
     const ticket = this.admission.enter(String(caller), Math.ceil(declaredLength(request) / BYTES_PER_TOKEN));
     const signal = AbortSignal.any([request.signal, ticket.signal]);
@@ -174,7 +175,8 @@ export class ModelService {
     const tokens = await this.#encode(prompt, entered);
     if (tokens.length === 0) throw refused(prompt.param, 'The prompt has no tokens.');
     entered.ticket.correct(tokens.length);
-    const { signal, caller } = entered;
+    const { signal, caller, times } = entered;
+    times.asked();
     return this.#engine.complete(tokens, { ...options, ...this.#salt(caller, options.cacheSalt), signal });
   }
 

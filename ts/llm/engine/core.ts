@@ -291,6 +291,7 @@ export class EngineCore {
       promptTokens: request.prompt.length,
       cachedTokens: request.cachedTokens,
       completionTokens: request.completionTokens,
+      queuedMs: (request.admittedMs ?? request.arrivedMs) - request.arrivedMs,
     };
     const last = request.answers.length === 0;
     this.#outputs.push({ kind: 'tokens', request: request.id, usage, tokens, last });

@@ -10,7 +10,7 @@ export class Generation implements AsyncIterable<GeneratedToken>, AsyncIterator<
   readonly #cancel: () => void;
   readonly #tokens: GeneratedToken[] = [];
   #read = 0;
-  #usage: Usage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 };
+  #usage: Usage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0, queuedMs: 0 };
   #end: { readonly error: HeadraceError | undefined } | undefined;
   #waiting: PromiseWithResolvers<void> | undefined;
 

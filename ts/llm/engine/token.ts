@@ -33,4 +33,6 @@ export interface Usage {
   readonly cachedTokens: number;
   /** Tokens of all answers so far, their end-of-text tokens included. */
   readonly completionTokens: number;
+  /** Milliseconds from its arrival at the engine to its first run. */
+  readonly queuedMs: number;
 }
