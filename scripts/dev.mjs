@@ -74,18 +74,22 @@ async function runSteps(steps, node, cargo) {
       continue;
     }
     const args = [...how.args, ...one.args];
-    await must(one.name, () =>
+    const work = () =>
       one.cargo
         ? runProgram(cargo, args, { cwd: root, env: { ...cargoEnvironment(cargo, env), ...how.env } })
-        : runScript(node, [one.script, ...args], { cwd: root, env }),
-    );
+        : runScript(node, [one.script, ...args], { cwd: root, env });
+    await must(one.name, work, one.otherwise);
   }
 }
 
-/** Does a step; if it fails, nothing after it runs and the launcher ends the way the step did. */
-async function must(name, work) {
+/**
+ * Does a step; if it fails, nothing after it runs and the launcher ends the way the step did. Where it can be done without,
+ * `otherwise` says how.
+ */
+async function must(name, work, otherwise) {
   const ended = await step(name, work);
   if (ended.code === 0) return;
+  if (otherwise !== undefined && ended.signal === null) return warn(otherwise);
   endLike(ended);
   await new Promise(() => {});
 }

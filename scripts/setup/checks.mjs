@@ -1,5 +1,6 @@
 // The steps of `test`, `lint`, `build`, `pack` and `bench`: name, arguments, what runs it (cargo or
-// Node), and for one that not every machine can do, a function that says how or why not.
+// Node), and for one that not every machine can do, a function that says how or why not, or what
+// becomes of the rest if it fails.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -34,6 +35,12 @@ export function lintSteps(args) {
   return [biome(), rustfmt('--check'), cargo('clippy', ...clippyArgs, '--', '-D', 'warnings')];
 }
 
+/** The weights of the small model with which serving is tested; 93 MB, once. */
+const weights = {
+  ...node('weights', path.join(root, 'ts', 'cli', 'main.ts'), 'model', 'pull', 'smollm2'),
+  otherwise: 'The weights could not be fetched: what needs them is NOT tested.',
+};
+
 /** Everything `npm test` runs, the quick first; `npm test -- STEP ARGUMENTS` runs one of them. */
 export function testSteps([only, ...args]) {
   const steps = [
@@ -41,6 +48,7 @@ export function testSteps([only, ...args]) {
     { ...cargo('wasm32'), prepare: wasmCheck },
     node('tsc', packageProgram('typescript', 'tsc')),
     cargo('cargo', 'test', '--release', '--no-fail-fast', ...(choosesCrates(args) ? [] : everyCrate)),
+    weights,
     node('vitest', packageProgram('vitest'), 'run'),
   ];
   if (only === undefined) return steps;

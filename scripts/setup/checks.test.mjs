@@ -7,7 +7,7 @@ import { wasmCheck } from './wasm.mjs';
 
 test('the tests run the quick checks of both languages before anything slow', () => {
   const names = testSteps([]).map((step) => step.name);
-  expect(names).toEqual(['biome', 'rustfmt', 'clippy', 'wasm32', 'tsc', 'cargo', 'vitest']);
+  expect(names).toEqual(['biome', 'rustfmt', 'clippy', 'wasm32', 'tsc', 'cargo', 'weights', 'vitest']);
 });
 
 test('one step can be asked for, with arguments of its own', () => {
