@@ -32,14 +32,15 @@ export async function measureRuns(
   const times = sizes.map(() => [] as number[]);
   for (let round = 0; round <= rounds; round++) {
     for (const [at, size] of sizes.entries()) {
-      const ms = await measure(runner, pool, size);
+      const ms = await measureRun(runner, pool, size);
       if (round > 0) times[at]?.push(ms);
     }
   }
   return sizes.map((size, at) => ({ ...size, ms: summarise(times[at] ?? []).min }));
 }
 
-async function measure(
+/** Milliseconds of one run over a pool of so many blocks. */
+export async function measureRun(
   runner: ModelRunner,
   pool: KvPool,
   { rows, width, context }: RunSize,

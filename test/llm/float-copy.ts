@@ -1,7 +1,7 @@
 /** A copy of a model file with all tensors as 32-bit floats: what its blocks stand for, by the definition of their types. */
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { FileSource } from '../../ts/llm/gguf/byte-source.ts';
-import { readGguf, readTensor } from '../../ts/llm/gguf/gguf.ts';
+import { type Gguf, readGguf, readTensor } from '../../ts/llm/gguf/gguf.ts';
 import { fromHalf } from './float16.ts';
 import { type WrittenKey, writeGguf } from './gguf-writer.ts';
 
@@ -18,26 +18,33 @@ export function writeFloatCopy(from: string, to: string): void {
     offset += Math.ceil(dimensions.reduce((product, length) => product * length, 4) / ALIGNMENT) * ALIGNMENT;
     return entry;
   });
-  const keys = gguf.metadata.keys().map((key): WrittenKey => {
-    const value = gguf.metadata.value(key);
-    return [key, typeOf(Array.isArray(value) ? value[0] : value), value];
-  });
-  writeFileSync(to, writeGguf({ keys, tensors: directory, alignment: ALIGNMENT }));
+  writeFileSync(to, writeGguf({ keys: writtenKeys(gguf), tensors: directory, alignment: ALIGNMENT }));
   for (const tensor of tensors) {
-    const floats = numbers(tensor.type.name, readTensor(gguf, tensor));
+    const floats = tensorNumbers(tensor.type.name, readTensor(gguf, tensor));
     const padded = new Uint8Array(Math.ceil(floats.byteLength / ALIGNMENT) * ALIGNMENT);
     padded.set(new Uint8Array(floats.buffer));
     appendFileSync(to, padded);
   }
 }
 
-function typeOf(value: unknown): WrittenKey[1] {
-  if (typeof value === 'string') return 'string';
-  if (typeof value === 'boolean') return 'bool';
-  return Number.isInteger(value) ? 'u32' : 'f32';
+/** The keys of a file, to write them again. */
+export function writtenKeys({ metadata }: Gguf): WrittenKey[] {
+  return metadata.keys().map((key) => {
+    const value = metadata.value(key);
+    return [key, typeOf(key, Array.isArray(value) ? value[0] : value), value];
+  });
 }
 
-function numbers(type: string, bytes: Uint8Array): Float32Array {
+/** llama.cpp insists on types: a float may be whole by chance, and the types of tokens are signed. */
+function typeOf(key: string, value: unknown): WrittenKey[1] {
+  if (typeof value === 'string') return 'string';
+  if (typeof value === 'boolean') return 'bool';
+  if (key === 'tokenizer.ggml.token_type') return 'i32';
+  return Number.isInteger(value) && !key.endsWith('rope.freq_base') ? 'u32' : 'f32';
+}
+
+/** The numbers that a tensor's bytes stand for; F32, Q8_0 and Q4_1. */
+export function tensorNumbers(type: string, bytes: Uint8Array): Float32Array {
   const data = new DataView(bytes.buffer);
   const half = (at: number) => fromHalf(data.getUint16(at, true));
   if (type === 'F32') return new Float32Array(bytes.buffer);
