@@ -1,7 +1,7 @@
 /**
  * The native binding: its interface, and the loader that finds it.
  *
- * Everything structured crosses as JSON text (but for runs of the KV cache, which are plain numbers); rows cross as an *arena* (one buffer) with its *layout*, see
+ * Everything structured crosses as JSON text (but for runs of the KV cache and rows to sample, which are plain numbers); rows cross as an *arena* (one buffer) with its *layout*, see
  * `crates/formats/src/arena.rs`. The engine writes into arenas of ours, and gathers its own from the buffers we list.
  * Native errors arrive as `Error` whose message is the JSON of `{code, message, hint?, place?}`; `errors.ts` turns them
  * into `HeadraceError`.
@@ -199,6 +199,29 @@ export interface BindingBlockManager {
   counters(): Float64Array;
 }
 
+/** Chooses tokens from logits (`crates/sample`), used through `llm/sampler.ts`. Synchronous; all arrays are borrowed for the call. */
+export interface BindingSampler {
+  /**
+   * Samples rows of `vocabulary` logits each. By row: 6 `numbers` (temperature, top_p, min_p, and the penalties for repetition,
+   * presence and frequency), 8 `words` (the row in `logits`, top_k, first choice, choices, position, 0 or 1 + how many of the
+   * likeliest are wanted, the lower and the upper half of the seed), and a list in each of the others.
+   *
+   * Returns row after row: 0 and the token of each choice; then, if they are wanted, the logprob of each, the number of the
+   * likeliest, and these as pairs of token and logprob. Or 1, if a logit is no finite number, or 2, if nothing is left.
+   */
+  sample(
+    logits: Float32Array,
+    vocabulary: number,
+    numbers: Float64Array,
+    words: Uint32Array,
+    biased: readonly Uint32Array[],
+    biases: readonly Float64Array[],
+    banned: readonly Uint32Array[],
+    prompts: readonly Uint32Array[],
+    outputs: readonly Uint32Array[],
+  ): Float64Array;
+}
+
 /** What the native library exports. */
 export interface Native {
   /** The library's version, equal to the package's. */
@@ -222,6 +245,7 @@ export interface Native {
     watermark: number,
     prefixCache: boolean,
   ) => BindingBlockManager;
+  BindingSampler: new () => BindingSampler;
   /** Opens and locks a checkpoint folder; creates it when it is missing. */
   openStore(folder: string): Promise<BindingStore>;
   /** Renames pending files to their final names, idempotently; `committables` is the JSON of `Committable[]`. */

@@ -61,7 +61,7 @@ describe.skipIf(process.platform === 'win32')('the check for the browser', () =>
     const RUSTC = fakeCompiler('installed', { library: folder, sysroot: '/nowhere' });
     const { args, env } = wasmCheck('cargo', { PATH: process.env.PATH, RUSTC });
     expect(args.join(' ')).toBe(
-      'check --release --target wasm32-unknown-unknown -p headrace-core -p headrace-plan -p headrace-sketch -p headrace-state -p headrace-expr -p headrace-operators -p headrace-kv',
+      'check --release --target wasm32-unknown-unknown -p headrace-core -p headrace-plan -p headrace-sketch -p headrace-state -p headrace-expr -p headrace-operators -p headrace-kv -p headrace-sample',
     );
     expect(env).toEqual({});
   });

@@ -11,7 +11,7 @@ import { cargoEnvironment } from './rust.mjs';
 const target = 'wasm32-unknown-unknown';
 
 /** The crates without clock, randomness, threads and files; `plan` is plain data that they share. */
-const pureCrates = ['core', 'plan', 'sketch', 'state', 'expr', 'operators', 'kv'];
+const pureCrates = ['core', 'plan', 'sketch', 'state', 'expr', 'operators', 'kv', 'sample'];
 
 /**
  * How to run the check.

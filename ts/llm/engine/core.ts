@@ -85,7 +85,7 @@ export class EngineCore {
     });
     this.requests = new RequestTable(this.blocks, parts.tokens, parts.salt, limits);
     this.#pool = parts.runner.pool(limits.kvBlocks);
-    this.#chooser = new Chooser();
+    this.#chooser = new Chooser(parts.tokens, parts.runner.shape.vocabulary);
   }
 
   /** Whether there is nothing to do. */
@@ -168,7 +168,9 @@ export class EngineCore {
     if (reserved === undefined) return false;
     const { answers, reservation } = reserved;
     const { runner, clock } = this.#parts;
-    const logits = answers.some((answer) => this.#chooser.needsLogits(answer));
+    const logits = answers.some(
+      (answer, row) => atEnd(answer, reservation, row) && this.#chooser.needsLogits(answer),
+    );
     const input = runInput(answers, reservation, runner.shape, logits);
     const began = clock();
     let result: StepResult;
@@ -256,18 +258,24 @@ export class EngineCore {
     const sound = answers.map((_, row) => Number.isFinite(result.sums[row]));
     const kept = Uint32Array.from(counts, (count, row) => (sound[row] ? count : 0));
     scatter(this.#pool, this.#parts.runner.shape, result.newKv, { ...reservation, width, kept });
-    const chosen = answers.map((answer, row) => {
-      const ends = (starts[row] as number) + (counts[row] as number) === answer.known;
-      return ends && sound[row] ? this.#chooser.choose(answer, row, result) : [];
+    const ready = [...answers.entries()].filter(
+      ([row, answer]) => sound[row] && atEnd(answer, reservation, row),
+    );
+    const chosen = this.#chooser.choose(new Map(ready), result);
+    const grown = answers.map((_, row) => {
+      const one = chosen.get(row);
+      return one instanceof HeadraceError ? [] : (one ?? []);
     });
-    const appended = Uint32Array.from(chosen, ({ length }) => Math.min(length, 1));
-    const first = Uint32Array.from(chosen.flatMap(([one]) => (one === undefined ? [] : [one.token])));
+    const appended = Uint32Array.from(grown, ({ length }) => Math.min(length, 1));
+    const first = Uint32Array.from(grown.flatMap(([one]) => (one === undefined ? [] : [one.token])));
     this.blocks.commit(run, kept, appended, first);
     for (const [row, answer] of answers.entries()) {
+      const failed = chosen.get(row);
       if (!sound[row]) this.#fail(answer.request, runFailed('it computed something that is no number'));
+      else if (failed instanceof HeadraceError) this.#fail(answer.request, failed);
       else if (this.requests.answer(answer.sequence) !== undefined) {
         answer.computed = (starts[row] as number) + (kept[row] as number);
-        this.#grow(answer, chosen[row] as Chosen[]);
+        this.#grow(answer, grown[row] as readonly Chosen[]);
       }
     }
   }
@@ -321,6 +329,11 @@ export class EngineCore {
     this.#parts.emit(this.#outputs);
     this.#outputs = [];
   }
+}
+
+/** Whether a row computes the last known token of its answer, so that the next can be chosen. */
+function atEnd(answer: Answer, { starts, counts }: Reservation, row: number): boolean {
+  return (starts[row] as number) + (counts[row] as number) === answer.known;
 }
 
 function runFailed(why: string, cause?: unknown): HeadraceError {

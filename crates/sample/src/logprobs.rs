@@ -1,0 +1,61 @@
+//! Logarithms of probabilities, of the row as the model computed it.
+
+use crate::{
+    elementary::{exp, ln},
+    rank::select,
+    row::token_of,
+};
+
+/// Partial sums: column c has the tokens whose ids leave c when divided by it, in their order. So the order is fixed, and several
+/// are added at a time.
+const COLUMNS: usize = 8;
+
+/// A token with the natural logarithm of its probability; −∞ if that is 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// The token.
+    pub token: u32,
+    /// The logarithm.
+    pub logprob: f64,
+}
+
+/// The distribution of a row.
+pub(crate) struct Distribution<'a> {
+    logits: &'a [f32],
+    greatest: f64,
+    /// The logarithm of Σ e^(logit − greatest).
+    log_sum: f64,
+}
+
+impl<'a> Distribution<'a> {
+    /// `greatest` is the greatest logit; no logit is NaN. O(logits).
+    pub(crate) fn new(logits: &'a [f32], greatest: f32) -> Self {
+        let greatest = f64::from(greatest);
+        let mut sums = [0.0; COLUMNS];
+        let (chunks, rest) = logits.as_chunks::<COLUMNS>();
+        for chunk in chunks {
+            for (sum, &logit) in sums.iter_mut().zip(chunk) {
+                *sum += exp(f64::from(logit) - greatest);
+            }
+        }
+        for (sum, &logit) in sums.iter_mut().zip(rest) {
+            *sum += exp(f64::from(logit) - greatest);
+        }
+        let [a, b, c, d, e, f, g, h] = sums;
+        let sum = ((a + b) + (c + d)) + ((e + f) + (g + h));
+        Distribution { logits, greatest, log_sum: ln(sum) }
+    }
+
+    /// The logarithm of a token's probability.
+    pub(crate) fn logprob(&self, token: u32) -> f64 {
+        (f64::from(self.logits[token as usize]) - self.greatest) - self.log_sum
+    }
+
+    /// The `count` likeliest tokens, or all, likeliest first, of equals the lowest id. O(logits + count · log count).
+    pub(crate) fn likeliest(&self, count: u32, keys: &mut Vec<u64>, scored: &mut Vec<Scored>) {
+        select(self.logits, (count as usize).min(self.logits.len()), keys);
+        keys.sort_unstable_by(|one, other| other.cmp(one));
+        let score = |&key: &u64| Scored { token: token_of(key), logprob: self.logprob(token_of(key)) };
+        scored.extend(keys.iter().map(score));
+    }
+}

@@ -1,0 +1,9 @@
+//! The sampler beside a naive model, and the examples that matter by themselves.
+
+mod elementary;
+mod examples;
+mod model;
+mod pinned;
+mod property;
+mod random;
+mod uniform;

@@ -1,0 +1,49 @@
+//! What tokens are drawn by: whole numbers in proportion to their probabilities. Sums of them are the same in every order.
+
+use crate::{elementary::exp, settings::VOCABULARY_MAX};
+
+/// The likeliest token has the weight 2 to this power. The weights of the widest row then sum up to 2^63 at most, and a weight
+/// with a token fits into 64 bits. Tokens that are 2^43 times less likely than the likeliest have the weight 0.
+pub(crate) const WEIGHT_BITS: u32 = 42;
+
+/// The weight of the likeliest token.
+pub(crate) const WEIGHT_MAX: u64 = 1 << WEIGHT_BITS;
+
+/// Bits of a token in an [`entry`].
+const TOKEN_BITS: u32 = VOCABULARY_MAX.ilog2();
+
+/// A float of this size has a unit of 1 in the last place, so that adding it rounds to a whole number (half to even).
+const ROUND: f64 = (1u64 << 52) as f64;
+
+/// Puts the weights of logits into `weights`; their sum. `greatest` is the greatest logit; no logit is NaN. O(logits).
+pub(crate) fn weigh(logits: &[f32], greatest: f32, temperature: f64, weights: &mut Vec<u64>) -> u64 {
+    // A temperature next to 0 must leave 0 · 1/temperature = 0 for the likeliest.
+    let scale = (1.0 / temperature).min(f64::MAX);
+    let weight = |&logit: &f32| {
+        let weight = exp((f64::from(logit) - f64::from(greatest)) * scale) * WEIGHT_MAX as f64;
+        (weight + ROUND).to_bits() - ROUND.to_bits()
+    };
+    weights.clear();
+    weights.extend(logits.iter().map(weight));
+    weights.iter().sum()
+}
+
+/// The least weight that has a part `min_p` of the likeliest token's; at least 1.
+pub(crate) fn least(min_p: f64) -> u64 {
+    ((min_p * WEIGHT_MAX as f64).ceil() as u64).max(1)
+}
+
+/// A weight with its token: greater if it comes earlier in the order of likelihood, in which the lower of two equals is first.
+pub(crate) fn entry(weight: u64, token: u32) -> u64 {
+    weight << TOKEN_BITS | (VOCABULARY_MAX as u64 - 1 - u64::from(token))
+}
+
+/// The last entry in that order of those with at least this weight.
+pub(crate) fn last_entry(weight: u64) -> u64 {
+    weight << TOKEN_BITS
+}
+
+/// The weight of an [`entry`].
+pub(crate) fn weight_of(entry: u64) -> u64 {
+    entry >> TOKEN_BITS
+}
