@@ -19,7 +19,8 @@ type Fixed = Omit<RowSettings, 'banned' | 'choice' | 'choices' | 'position'>;
 const NONE = new Uint32Array();
 
 export class Chooser {
-  readonly #sampler = new Sampler();
+  /** Made when a row needs it: many engines only ever take the likeliest. */
+  #sampler: Sampler | undefined;
   readonly #tokens: Pick<EngineTokens, 'ends' | 'bytes'>;
   readonly #ends: Uint32Array;
   readonly #vocabulary: number;
@@ -53,6 +54,7 @@ export class Chooser {
     if (sampled.length === 0) return chosen;
     if (result.logits === undefined)
       throw new HeadraceError('HR_INTERNAL', 'A run was asked for logits, and has none.');
+    this.#sampler ??= new Sampler();
     const results = this.#sampler.sample(result.logits, this.#vocabulary, sampled);
     for (const [at, { row, settings }] of sampled.entries()) {
       const one = results[at] as Sampled | HeadraceError;
