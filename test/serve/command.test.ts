@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Command, tinyFolder } from './command.ts';
+import { MetricsPage } from './metrics-page.ts';
 import { errorIn } from './tiny-server.ts';
 
 let tiny: ReturnType<typeof tinyFolder>;
@@ -70,6 +71,49 @@ describe('headrace serve', () => {
     expect(events.at(-1)).toBe('data: [DONE]');
     expect(events.at(-2)).toContain('"code":"server_is_shutting_down"');
     expect((await command.ended).code).toBe(0);
+  });
+
+  test('loses no request that it has taken, however many there are, and takes no more', async () => {
+    await using command = serve(['--max-num-seqs', '8']);
+    const url = await command.ready();
+    const body = { max_tokens: 200 };
+    const expected = (await (await ask(url, body)).json()) as { choices: [{ text: string }] };
+    const taken = Array.from({ length: 40 }, async (_, at) => {
+      const stream = at % 2 === 0;
+      const text = await (await ask(url, { ...body, stream })).text();
+      if (!stream) return JSON.parse(text).choices[0].text;
+      const events = text.trim().split('\n\n');
+      expect(events.at(-1)).toBe('data: [DONE]');
+      const chunks = events.slice(0, -1).map((event) => JSON.parse(event.slice('data: '.length)));
+      expect(chunks.at(-1).choices[0].finish_reason).toBe('length');
+      return chunks.map(({ choices }) => choices[0].text).join('');
+    });
+    // All have come, and some of them have been answered.
+    const come = async () => {
+      const page = await MetricsPage.of(url);
+      const answered = page.value('vllm:request_success_total', { finished_reason: 'length' });
+      return page.value('headrace:open_requests') + answered;
+    };
+    await expect.poll(come, { interval: 5 }).toBe(41);
+    command.child.kill('SIGTERM');
+    await command.printed(/^Stopping/m);
+    const late: (number | string)[] = [];
+    let ended = false;
+    const knock = async () => {
+      while (!ended)
+        late.push(
+          await ask(url, {}).then(
+            ({ status }) => status,
+            () => 'no connection',
+          ),
+        );
+    };
+    const knocking = [knock(), knock()];
+    for (const text of await Promise.all(taken)) expect(text).toBe(expected.choices[0].text);
+    expect(await command.ended).toMatchObject({ code: 0, err: '' });
+    ended = true;
+    await Promise.all(knocking);
+    expect([...new Set(late)].sort()).toEqual([503, 'no connection']);
   });
 
   test('ends at once at the second signal', async () => {
