@@ -1,5 +1,6 @@
 /** Expects refusals in OpenAI's shape, and that the server answers as before after each. */
 import { expect } from 'vitest';
+import { API_ERRORS, type ApiErrorCode } from '../../ts/serve/error-codes.ts';
 import type { Endpoint } from '../../ts/serve/parameters.ts';
 import { serve, tinyEngine } from './tiny-server.ts';
 
@@ -45,6 +46,7 @@ export async function refusals() {
     expect(error.message).toMatch(/^.{3,1000}$/s);
     if (param instanceof RegExp) expect(error.param, said).toMatch(param);
     else if (param !== undefined) expect(error.param, said).toBe(param);
+    if (error.code !== null) expect(API_ERRORS[error.code as ApiErrorCode]?.status, said).toBe(status);
     if (code !== undefined) expect(error.code, said).toBe(code);
     expect(await canary()).toBe(alone);
   };

@@ -3,6 +3,7 @@ import type { EngineOptions } from '../llm/engine/engine-options.ts';
 import type { EngineInfo } from '../llm/engine/engine-worker.ts';
 import { LlmEngine } from '../llm/engine/llm-engine.ts';
 import { BLOCK_TOKENS } from '../llm/import/shape.ts';
+import { runtimeVersion } from '../llm/runner/load-runtime.ts';
 import { requireKey } from '../serve/exposure.ts';
 import { createFetchHandler } from '../serve/fetch-handler.ts';
 import { HttpFront } from '../serve/http-front.ts';
@@ -21,6 +22,7 @@ export async function serveCommand(model: string, flags: ServeFlags): Promise<vo
   const { file, name } = servedModel(model);
   const apiKeys = givenKeys(flags, process.env);
   requireKey(flags.host, apiKeys.length);
+  runtimeVersion();
   const { maxQueueRequests, maxQueueTokens, maxBodyBytes, maxRequestsPerKey, port, host } = flags;
   const loaded = Promise.withResolvers<LlmEngine>();
   const handler = createFetchHandler(loaded.promise, {

@@ -1,11 +1,12 @@
 /** Refusals and failures as HTTP has them: a status, and OpenAI's `{ error: { message, type, param, code } }`. */
 import { type ErrorCode, type HeadraceError, isHeadraceError } from '../errors.ts';
+import type { ApiErrorCode } from './error-codes.ts';
 
 /** What an error says besides its status and message. */
 export interface ApiErrorDetails {
   /** The parameter that is wrong, by its path in the body. */
   readonly param?: string | undefined;
-  readonly code?: string;
+  readonly code?: ApiErrorCode | ErrorCode;
   /** Seconds after which trying again makes sense. */
   readonly retryAfter?: number;
   /** Methods that the path does take. */
@@ -44,12 +45,12 @@ function typeOf(status: number): string {
 }
 
 /** A refusal of a parameter. */
-export function refused(param: string, message: string, code?: string): ApiError {
+export function refused(param: string, message: string, code?: ApiErrorCode): ApiError {
   return new ApiError(400, message, { param, ...(code === undefined ? {} : { code }) });
 }
 
 /** What the engine's errors are in HTTP; those that are not here are 500. */
-const ENGINE_ERRORS: { readonly [code in ErrorCode]?: { status: number; code?: string } } = {
+const ENGINE_ERRORS: { readonly [code in ErrorCode]?: { status: number; code?: ApiErrorCode } } = {
   HR_CONTEXT_LENGTH: { status: 400, code: 'context_length_exceeded' },
   HR_KV_CAPACITY: { status: 400, code: 'kv_capacity_exceeded' },
   HR_OPTION_INVALID: { status: 400 },

@@ -32,11 +32,15 @@ export function loadRuntime(from: string = import.meta.url): Promise<LoadedRunti
   return found;
 }
 
-async function load(require: NodeJS.Require): Promise<LoadedRuntime> {
+/** The version that is installed, without loading it; `HR_MODEL_RUNTIME` if there is none, or another than is supported. */
+export function runtimeVersion(require: NodeJS.Require = createRequire(import.meta.url)): string {
   const version = attempt(() => require('onnxruntime-node/package.json').version as string);
-  if (!VERSION.test(version)) {
-    throw unusable(`onnxruntime-node is of version ${version}, and 1.30 is supported`);
-  }
+  if (VERSION.test(version)) return version;
+  throw unusable(`onnxruntime-node is of version ${version}, and 1.30 is supported`);
+}
+
+async function load(require: NodeJS.Require): Promise<LoadedRuntime> {
+  const version = runtimeVersion(require);
   const runtime = attempt(() => require('onnxruntime-node') as typeof Runtime);
   const wrong = await probe(runtime);
   if (wrong !== undefined) throw unusable(`onnxruntime-node ${version} ${wrong}`);
