@@ -20,7 +20,7 @@ const released = ['linux-x64-gnu'];
 /** What users of the package need from the manifest of the checkout, in this order. */
 const kept = [
   'name version description keywords license author repository',
-  'type sideEffects engines exports bin files dependencies',
+  'type sideEffects engines exports bin files dependencies peerDependencies peerDependenciesMeta',
 ].flatMap((line) => line.split(' '));
 
 function rootManifest(manifest) {

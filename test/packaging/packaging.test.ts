@@ -1,11 +1,14 @@
 // The packages as a user gets them: packed, installed offline into an empty folder, run without a Rust toolchain.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packageProgram } from '../../scripts/setup/checks.mjs';
+import { root } from '../../scripts/setup/places.mjs';
+import { tinyFile } from '../llm/tiny-model.ts';
+import { Command } from '../serve/command.ts';
 import { installNodes, Sandbox, type Tarballs } from './sandbox.ts';
 
 const sandbox = new Sandbox();
@@ -53,6 +56,8 @@ describe('the root package', () => {
     expect(Object.keys(manifest)).not.toContain('scripts');
     expect(Object.keys(manifest)).not.toContain('devDependencies');
     expect(manifest.optionalDependencies[platformPackage()]).toBe(manifest.version);
+    expect(manifest.peerDependencies).toEqual({ 'onnxruntime-node': '~1.30.0' });
+    expect(manifest.peerDependenciesMeta).toEqual({ 'onnxruntime-node': { optional: true } });
   });
 
   test('is clean by publint', () => {
@@ -137,4 +142,38 @@ test.skipIf(process.platform === 'win32')('the command is executable by its name
   const bin = path.join(folder, 'node_modules', '.bin', 'headrace');
   const env = { PATH: `${path.dirname(node)}:/usr/bin:/bin` };
   expect(spawnSync(bin, ['--version'], { env, encoding: 'utf8' }).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+describe.each(['22.18', '24'])('headrace serve on Node %s', (version) => {
+  const node = () => nodes.find(([name]) => name === version)?.[1] ?? '';
+  const serve = (folder: string) => {
+    writeFileSync(path.join(folder, 'tiny.gguf'), tinyFile({ type: 'Q4_1', embedding: 'Q8_0' }));
+    const main = path.join(folder, 'node_modules', 'headrace', 'dist', 'cli', 'main.js');
+    return new Command(folder, ['tiny.gguf', '--port', '0', '--threads', '1'], {}, { node: node(), main });
+  };
+
+  test('says the one command that installs what runs models, where it is missing', async () => {
+    await using command = serve(folder);
+    expect(await command.ended).toEqual({
+      ...{ code: 1, signal: null, out: '' },
+      err: 'HR_MODEL_RUNTIME: Models run on onnxruntime-node, which is not installed.\n  hint   Install it: npm install onnxruntime-node@1.30.0\n',
+    });
+  });
+
+  test('answers, and ends when it is told to', async () => {
+    const other = sandbox.install(`serving-${version}`, [tarballs.platform, tarballs.root, ...dependencies]);
+    // Too large to be packed for each test.
+    const runtime = path.join('node_modules', 'onnxruntime-node');
+    symlinkSync(path.join(root, runtime), path.join(other, runtime));
+    await using command = serve(other);
+    const url = await command.ready();
+    const response = await fetch(`${url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'tiny', prompt: 'The river', max_tokens: 5, ignore_eos: true }),
+    });
+    expect(await response.json()).toMatchObject({ usage: { completion_tokens: 5 } });
+    command.child.kill('SIGTERM');
+    expect(await command.ended).toMatchObject({ code: 0, err: '' });
+  });
 });

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TinyOptions, tinyFile } from '../llm/tiny-model.ts';
 
-const main = path.resolve(import.meta.dirname, '../../ts/cli/main.ts');
+const CHECKOUT: Installation = {
+  node: process.execPath,
+  main: path.resolve(import.meta.dirname, '../../ts/cli/main.ts'),
+};
 
 /** A folder with the tiny model; commands that run in it have their caches there too. */
 export function tinyFolder(options: TinyOptions = {}) {
@@ -15,6 +18,13 @@ export function tinyFolder(options: TinyOptions = {}) {
     tinyFile({ type: 'Q4_1', embedding: 'Q8_0', context: 1024, ...options }),
   );
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Another installation than the checkout. */
+export interface Installation {
+  readonly node: string;
+  /** The program of the command line. */
+  readonly main: string;
 }
 
 export interface Ended {
@@ -30,8 +40,13 @@ export class Command implements AsyncDisposable {
   #out = '';
   #err = '';
 
-  constructor(folder: string, args: readonly string[], env: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [main, 'serve', ...args], {
+  constructor(
+    folder: string,
+    args: readonly string[],
+    env: Record<string, string> = {},
+    { node, main }: Installation = CHECKOUT,
+  ) {
+    this.child = spawn(node, [main, 'serve', ...args], {
       cwd: folder,
       env: { ...process.env, XDG_CACHE_HOME: path.join(folder, 'cache'), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
