@@ -29,7 +29,7 @@ const TAYLOR: [f64; 12] = {
 
 /// e^x for x from −∞ to 0; 0 below −708, where results would lose bits. Without branches, so that compilers compute several at
 /// a time: x = k ln 2 + r with |r| ≤ ln 2 / 2, and e^r by 14 terms of its series.
-#[inline]
+#[inline(always)]
 pub fn exp(x: f64) -> f64 {
     let inside = x.max(LEAST);
     let rounded = inside * LOG2_E + ROUND;

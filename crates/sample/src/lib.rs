@@ -44,6 +44,7 @@ mod settings;
 mod tests;
 mod uniform;
 mod weights;
+mod wide;
 
 pub use elementary::{exp, ln};
 pub use logprobs::Scored;

@@ -4,6 +4,7 @@ use crate::{
     elementary::{exp, ln},
     rank::select,
     row::token_of,
+    wide::{Loop, widest},
 };
 
 /// Partial sums: column c has the tokens whose ids leave c when divided by it, in their order. So the order is fixed, and several
@@ -31,17 +32,7 @@ impl<'a> Distribution<'a> {
     /// `greatest` is the greatest logit; no logit is NaN. O(logits).
     pub(crate) fn new(logits: &'a [f32], greatest: f32) -> Self {
         let greatest = f64::from(greatest);
-        let mut sums = [0.0; COLUMNS];
-        let (chunks, rest) = logits.as_chunks::<COLUMNS>();
-        for chunk in chunks {
-            for (sum, &logit) in sums.iter_mut().zip(chunk) {
-                *sum += exp(f64::from(logit) - greatest);
-            }
-        }
-        for (sum, &logit) in sums.iter_mut().zip(rest) {
-            *sum += exp(f64::from(logit) - greatest);
-        }
-        let [a, b, c, d, e, f, g, h] = sums;
+        let [a, b, c, d, e, f, g, h] = widest(Columns { logits, greatest });
         let sum = ((a + b) + (c + d)) + ((e + f) + (g + h));
         Distribution { logits, greatest, log_sum: ln(sum) }
     }
@@ -57,5 +48,30 @@ impl<'a> Distribution<'a> {
         keys.sort_unstable_by(|one, other| other.cmp(one));
         let score = |&key: &u64| Scored { token: token_of(key), logprob: self.logprob(token_of(key)) };
         scored.extend(keys.iter().map(score));
+    }
+}
+
+/// Sums up e^(logit − greatest) by columns.
+struct Columns<'a> {
+    logits: &'a [f32],
+    greatest: f64,
+}
+
+impl Loop for Columns<'_> {
+    type Output = [f64; COLUMNS];
+
+    #[inline(always)]
+    fn run(self) -> [f64; COLUMNS] {
+        let mut sums = [0.0; COLUMNS];
+        let (chunks, rest) = self.logits.as_chunks::<COLUMNS>();
+        for chunk in chunks {
+            for column in 0..COLUMNS {
+                sums[column] += exp(f64::from(chunk[column]) - self.greatest);
+            }
+        }
+        for (sum, &logit) in sums.iter_mut().zip(rest) {
+            *sum += exp(f64::from(logit) - self.greatest);
+        }
+        sums
     }
 }

@@ -1,33 +1,46 @@
 //! The fewest tokens, likeliest first, that together have a part of the weight (Holtzman et al. 2020, "nucleus sampling").
 
-use crate::weights::{entry, weight_of};
+use crate::weights::{WEIGHT_MAX, entry, weight_of};
 
-/// Finds the last entry of the nucleus among tokens that weigh at least `least` ≥ 1; at least the likeliest is in it. `entries` is
-/// memory to work in. Expected O(tokens): weights are summed up by their size, and only those of one size are compared.
-pub(crate) fn last(weights: &[u64], tokens: &[u32], least: u64, part: f64, entries: &mut Vec<u64>) -> u64 {
-    let mut sums = [0u64; 65];
-    for &weight in weights {
-        // By the number of bits.
-        sums[64 - weight.leading_zeros() as usize] += if weight >= least { weight } else { 0 };
-    }
-    let total = sums.iter().sum::<u64>();
-    let mut missing = ((part * total as f64).ceil() as u64).clamp(1, total.max(1));
-    let mut bits = 64;
-    while bits > 0 && sums[bits] < missing {
-        missing -= sums[bits];
-        bits -= 1;
-    }
-    entries.clear();
-    for (&weight, &token) in weights.iter().zip(tokens) {
-        if weight >= least && 64 - weight.leading_zeros() as usize == bits {
-            entries.push(entry(weight, token));
-        }
-    }
-    reaching(entries, missing)
+/// How much lighter than the heaviest token are those that are looked at first, as a power of 2: hardly any, and yet they are mostly
+/// enough.
+const FIRST: u32 = 10;
+
+/// How much further it is looked each time that they were not.
+const FURTHER: u32 = 8;
+
+/// Tokens that are left: those whose [`entry`] is not below `last`. They weigh `total` together.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Cut {
+    pub(crate) last: u64,
+    pub(crate) total: u64,
 }
 
-/// The entry with which the greatest ones, added up in their order, reach `missing`; by halving, expected O(entries).
-fn reaching(mut entries: &mut [u64], mut missing: u64) -> u64 {
+/// Cuts off what is not in the nucleus of the tokens that weigh at least `least` ≥ 1 and `total` ≥ 1 together; the likeliest always
+/// stays. `entries` is memory to work in. Expected O(tokens).
+pub(crate) fn cut(weights: &[u64], tokens: &[u32], least: u64, total: u64, part: f64, entries: &mut Vec<u64>) -> Cut {
+    let missing = ((part * total as f64).ceil() as u64).clamp(1, total);
+    let mut from = WEIGHT_MAX >> FIRST;
+    loop {
+        from = from.max(least);
+        entries.clear();
+        let mut sum = 0;
+        for (&weight, &token) in weights.iter().zip(tokens) {
+            if weight >= from {
+                sum += weight;
+                entries.push(entry(weight, token));
+            }
+        }
+        if sum >= missing || from == least {
+            return reaching(entries, missing);
+        }
+        from >>= FURTHER;
+    }
+}
+
+/// Cuts behind the entry with which the greatest ones, added up in their order, reach `wanted`; by halving, expected O(entries).
+fn reaching(mut entries: &mut [u64], wanted: u64) -> Cut {
+    let mut missing = wanted;
     while entries.len() > 1 {
         let half = entries.len() / 2;
         entries.select_nth_unstable_by(half, |one, other| other.cmp(one));
@@ -40,5 +53,6 @@ fn reaching(mut entries: &mut [u64], mut missing: u64) -> u64 {
             smaller
         };
     }
-    entries.first().copied().unwrap_or(0)
+    let last = entries.first().copied().unwrap_or(0);
+    Cut { last, total: wanted - missing + weight_of(last) }
 }

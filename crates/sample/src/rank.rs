@@ -1,6 +1,6 @@
 //! The likeliest tokens of a row, without sorting it.
 
-use crate::row::key;
+use crate::row::{key, rank, rank_of};
 
 /// Room for so many keys at least, so that few of the likeliest do not have to be selected all the time.
 const ROOM_MIN: usize = 256;
@@ -10,27 +10,25 @@ const ROOM_MIN: usize = 256;
 pub(crate) fn select(logits: &[f32], count: usize, keys: &mut Vec<u64>) {
     keys.clear();
     let room = (2 * count).max(ROOM_MIN);
-    let mut least = 0;
+    // An equal one that comes later is not likelier.
+    let mut least = i32::MIN;
     for (token, &logit) in logits.iter().enumerate() {
-        let key = key(logit, token as u32);
-        if key <= least {
+        if rank(logit) <= least {
             continue;
         }
-        keys.push(key);
+        keys.push(key(logit, token as u32));
         if keys.len() == room {
-            least = keep(keys, count);
+            keep(keys, count);
+            least = keys.iter().map(|&key| rank_of(key)).min().unwrap_or(i32::MAX);
         }
     }
     keep(keys, count);
 }
 
-/// Keeps the `count` greatest keys; the least of them.
-fn keep(keys: &mut Vec<u64>, count: usize) -> u64 {
-    if count == 0 || keys.len() <= count {
-        keys.truncate(count);
-        return 0;
+/// Keeps the `count` greatest keys.
+fn keep(keys: &mut Vec<u64>, count: usize) {
+    if count > 0 && keys.len() > count {
+        keys.select_nth_unstable_by(count - 1, |one, other| other.cmp(one));
     }
-    let (_, &mut least, _) = keys.select_nth_unstable_by(count - 1, |one, other| other.cmp(one));
     keys.truncate(count);
-    least
 }

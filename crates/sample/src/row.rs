@@ -2,7 +2,10 @@
 
 use headrace_core::Result;
 
-use crate::settings::{VOCABULARY_MAX, invalid, known};
+use crate::{
+    settings::{VOCABULARY_MAX, invalid, known},
+    wide::{Loop, widest},
+};
 
 /// What a token is chosen from.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +40,8 @@ impl Row<'_> {
 }
 
 /// A number that is greater for greater logits; both zeros are equal, and NaN is outside of the infinities.
-fn rank(logit: f32) -> i32 {
+#[inline(always)]
+pub(crate) fn rank(logit: f32) -> i32 {
     let bits = (logit + 0.0).to_bits() as i32;
     bits ^ ((bits >> 31) as u32 >> 1) as i32
 }
@@ -48,22 +52,57 @@ pub(crate) fn key(logit: f32, token: u32) -> u64 {
     u64::from(rank) << 32 | u64::from(!token)
 }
 
+/// The [`rank`] of a [`key`].
+pub(crate) fn rank_of(key: u64) -> i32 {
+    ((key >> 32) as u32 ^ 1 << 31) as i32
+}
+
 /// The token of a [`key`].
 pub(crate) fn token_of(key: u64) -> u32 {
     !(key as u32)
 }
 
+/// Logits that are looked through before it is noted where the greatest was.
+const CHUNK: usize = 1024;
+
 /// The likeliest token and its logit. O(tokens).
 pub(crate) fn likeliest(logits: &[f32]) -> std::result::Result<(u32, f32), Unusable> {
-    let ends = (i32::MAX, i32::MIN);
-    let ranks = logits.iter().map(|&logit| rank(logit));
-    let (least, greatest) = ranks.fold(ends, |(least, greatest), rank| (least.min(rank), greatest.max(rank)));
     let nothing = rank(f32::NEG_INFINITY);
-    if greatest >= rank(f32::INFINITY) || least < nothing {
-        return Err(Unusable::NotFinite);
+    let (mut from, mut greatest) = (0, nothing);
+    for (at, chunk) in logits.chunks(CHUNK).enumerate() {
+        let ends = widest(Ends(chunk));
+        if ends.greatest >= rank(f32::INFINITY) || ends.least < nothing {
+            return Err(Unusable::NotFinite);
+        }
+        if ends.greatest > greatest {
+            (from, greatest) = (at * CHUNK, ends.greatest);
+        }
     }
-    match logits.iter().position(|&logit| rank(logit) == greatest) {
-        Some(at) if greatest > nothing => Ok((at as u32, logits[at])),
+    match logits.iter().skip(from).position(|&logit| rank(logit) == greatest) {
+        Some(at) if greatest > nothing => Ok(((from + at) as u32, logits[from + at])),
         _ => Err(Unusable::NothingLeft),
+    }
+}
+
+/// Finds the least and the greatest [`rank`].
+struct Ends<'a>(&'a [f32]);
+
+struct Found {
+    least: i32,
+    greatest: i32,
+}
+
+impl Loop for Ends<'_> {
+    type Output = Found;
+
+    #[inline(always)]
+    fn run(self) -> Found {
+        let mut found = Found { least: i32::MAX, greatest: i32::MIN };
+        for &logit in self.0 {
+            let rank = rank(logit);
+            found.least = found.least.min(rank);
+            found.greatest = found.greatest.max(rank);
+        }
+        found
     }
 }

@@ -6,11 +6,11 @@ use crate::{
     adjust::Adjust,
     draw::Urn,
     logprobs::{Distribution, Scored},
-    nucleus,
+    nucleus::{self, Cut},
     rank::select,
     row::{Row, Unusable, likeliest, token_of},
     settings::Settings,
-    weights::{entry, last_entry, least, weigh},
+    weights::{last_entry, least, sum_from, weigh},
 };
 
 /// What became of a row.
@@ -109,19 +109,17 @@ impl Sampler {
             self.ids.extend(known..(logits.len() as u32).max(known));
             (&self.ids[..logits.len()], logits)
         };
-        let mut total = weigh(logits, greatest, settings.temperature, &mut self.weights);
+        let all = weigh(logits, greatest, settings.temperature, &mut self.weights);
         // What `min_p` leaves comes first in the order of likelihood, and so does what `top_k` leaves: whichever is less
         // is left by both.
         let least = least(settings.min_p);
-        let mut last = last_entry(least);
-        if settings.top_p < 1.0 {
-            last = nucleus::last(&self.weights, tokens, least, settings.top_p, &mut self.keys);
-        }
-        if settings.top_p < 1.0 || least > 1 {
-            let entries = self.weights.iter().zip(tokens);
-            total = entries.map(|(&weight, &token)| if entry(weight, token) >= last { weight } else { 0 }).sum();
-        }
-        let urn = Urn { tokens, weights: &self.weights, last, total };
+        let total = if least > 1 { sum_from(least, &self.weights) } else { all };
+        let cut = if settings.top_p < 1.0 {
+            nucleus::cut(&self.weights, tokens, least, total, settings.top_p, &mut self.keys)
+        } else {
+            Cut { last: last_entry(least), total }
+        };
+        let urn = Urn { tokens, weights: &self.weights, cut };
         let choices = settings.choice..settings.choice + settings.choices;
         self.tokens.extend(choices.map(|choice| urn.draw(settings.seed, choice, settings.position)));
     }

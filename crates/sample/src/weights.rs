@@ -1,6 +1,10 @@
 //! What tokens are drawn by: whole numbers in proportion to their probabilities. Sums of them are the same in every order.
 
-use crate::{elementary::exp, settings::VOCABULARY_MAX};
+use crate::{
+    elementary::exp,
+    settings::VOCABULARY_MAX,
+    wide::{Loop, widest},
+};
 
 /// The likeliest token has the weight 2 to this power. The weights of the widest row then sum up to 2^63 at most, and a weight
 /// with a token fits into 64 bits. Tokens that are 2^43 times less likely than the likeliest have the weight 0.
@@ -17,15 +21,55 @@ const ROUND: f64 = (1u64 << 52) as f64;
 
 /// Puts the weights of logits into `weights`; their sum. `greatest` is the greatest logit; no logit is NaN. O(logits).
 pub(crate) fn weigh(logits: &[f32], greatest: f32, temperature: f64, weights: &mut Vec<u64>) -> u64 {
+    weights.resize(logits.len(), 0);
     // A temperature next to 0 must leave 0 · 1/temperature = 0 for the likeliest.
     let scale = (1.0 / temperature).min(f64::MAX);
-    let weight = |&logit: &f32| {
-        let weight = exp((f64::from(logit) - f64::from(greatest)) * scale) * WEIGHT_MAX as f64;
-        (weight + ROUND).to_bits() - ROUND.to_bits()
-    };
-    weights.clear();
-    weights.extend(logits.iter().map(weight));
-    weights.iter().sum()
+    widest(Weigh { logits, greatest: greatest.into(), scale, weights })
+}
+
+struct Weigh<'a> {
+    logits: &'a [f32],
+    greatest: f64,
+    scale: f64,
+    weights: &'a mut [u64],
+}
+
+impl Loop for Weigh<'_> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run(self) -> u64 {
+        let mut sum = 0;
+        for (weight, &logit) in self.weights.iter_mut().zip(self.logits) {
+            let part = exp((f64::from(logit) - self.greatest) * self.scale);
+            *weight = (part * WEIGHT_MAX as f64 + ROUND).to_bits() - ROUND.to_bits();
+            sum += *weight;
+        }
+        sum
+    }
+}
+
+/// The sum of the weights from `least` on. O(weights).
+pub(crate) fn sum_from(least: u64, weights: &[u64]) -> u64 {
+    widest(SumFrom { least, weights })
+}
+
+struct SumFrom<'a> {
+    least: u64,
+    weights: &'a [u64],
+}
+
+impl Loop for SumFrom<'_> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run(self) -> u64 {
+        let mut sum = 0;
+        for &weight in self.weights {
+            sum += if weight >= self.least { weight } else { 0 };
+        }
+        sum
+    }
 }
 
 /// The least weight that has a part `min_p` of the likeliest token's; at least 1.
