@@ -74,7 +74,7 @@ mod tests {
             (sum, results.into_iter().map(f64::to_bits).collect::<Vec<_>>())
         };
         let expected = bits(&|work| work.run());
-        assert!(bits(&widest) == expected);
+        assert!(bits(&|work| widest(work)) == expected);
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             #[expect(unsafe_code, reason = "the processor has said that it has the instructions")]
