@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Command, tinyFolder } from './command.ts';
 import { MetricsPage } from './metrics-page.ts';
+import { RawClient } from './raw-client.ts';
 import { errorIn } from './tiny-server.ts';
 
 let tiny: ReturnType<typeof tinyFolder>;
@@ -149,6 +150,32 @@ describe('headrace serve', () => {
       expect(await errorIn(await ask(url, {}, headers))).toMatchObject({
         ...{ status: 401, code: 'invalid_api_key' },
       });
+  });
+
+  test('without a key answers nobody who takes this machine for another', async () => {
+    await using command = serve();
+    const url = await command.ready();
+    const { port } = new URL(url);
+    const status = async (host: string) => {
+      const client = await RawClient.connect(url);
+      client.send(`GET /v1/models HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+      await client.closed;
+      return Number(/^HTTP\/1.1 (\d+) /.exec(client.received)?.[1]);
+    };
+    for (const host of ['localhost', `127.0.0.1:${port}`, `[::1]:${port}`, 'LOCALHOST:1', '127.1.2.3'])
+      expect(await status(host), host).toBe(200);
+    for (const host of [
+      'evil.example',
+      `evil.example:${port}`,
+      'localhost.evil.example',
+      '10.0.0.1',
+      '[::2]',
+      'a b',
+    ])
+      expect(await status(host), host).toBe(421);
+    await using locked = serve(['--api-key', 'one']);
+    const other = await fetch(`${await locked.ready()}/health`, { headers: { host: 'proxy.example' } });
+    expect(other.status).toBe(200);
   });
 
   test('calls the model what it is told to', async () => {

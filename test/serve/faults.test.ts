@@ -1,6 +1,6 @@
 /** Clients that ask too much, go away, dawdle or talk nonsense: they are bounded, and cost the others nothing. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { FrontLimits } from '../../ts/serve/http-front.ts';
+import { type FrontLimits, HttpFront } from '../../ts/serve/http-front.ts';
 import type { ServeOptions } from '../../ts/serve/serve-options.ts';
 import { MetricsPage } from './metrics-page.ts';
 import { RawClient } from './raw-client.ts';
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => tiny.close());
 afterEach(async () => {
-  for (const client of raw) client.destroy();
+  for (const one of raw) one.destroy();
   raw = [];
   await server.front.close();
 });
@@ -253,6 +253,27 @@ describe('a client that talks nonsense', () => {
     await both.until(/"param":"max_tokens"/);
     expect(both.received.indexOf('"finish_reason"')).toBeLessThan(both.received.indexOf('"param"'));
   });
+});
+
+test('an answer that is on its way is sent to its end before a server that drains has closed', async () => {
+  const bytes = 'x'.repeat(2 ** 25);
+  const handler = Object.assign(async () => new Response(bytes), { drain: async () => {} });
+  const front = await HttpFront.listen(handler, { port: 0, host: '127.0.0.1' });
+  const slow = await RawClient.connect(`http://127.0.0.1:${front.port}`);
+  raw.push(slow);
+  const half = await RawClient.connect(`http://127.0.0.1:${front.port}`);
+  raw.push(half.send('GET /'));
+  slow.socket.pause();
+  slow.send('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const draining = front.drain(60_000);
+  // Longer than what `close` gives last bytes.
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  slow.socket.resume();
+  await slow.closed;
+  expect(slow.received.length).toBeGreaterThan(bytes.length);
+  // Who has sent no request is not waited for.
+  await draining;
 });
 
 test('connections beyond the limit are dropped, and taken again when others have gone', async () => {

@@ -27,7 +27,7 @@ export async function serveCommand(model: string, flags: ServeFlags): Promise<vo
   const loaded = Promise.withResolvers<LlmEngine>();
   const handler = createFetchHandler(loaded.promise, {
     servedModelName: flags.servedModelName ?? name,
-    ...{ apiKeys, maxQueueRequests, maxQueueTokens, maxBodyBytes },
+    ...{ apiKeys, maxQueueRequests, maxQueueTokens, maxBodyBytes, localOnly: apiKeys.length === 0 },
     ...(maxRequestsPerKey === undefined ? {} : { maxRequestsPerKey }),
     onFailure: (error) => process.stderr.write(`${describeError(error)}\n`),
   });

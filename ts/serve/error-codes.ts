@@ -27,6 +27,10 @@ export const API_ERRORS = {
   method_not_allowed: known(405, 'The endpoint takes the method that the header `allow` names.'),
   request_too_large: known(413, 'The body is longer than `--max-body-bytes`.'),
   unsupported_media_type: known(415, 'The header `content-type` is not `application/json`.'),
+  misdirected_request: known(
+    421,
+    'The server has no API key, and the header `host` names another machine than this one.',
+  ),
   rate_limit_exceeded: known(
     429,
     'The API key has `--max-requests-per-key` open requests. `retry-after` says when to try again.',

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError, apiErrorOf } from './api-error.ts';
 import { ApiKeys } from './api-keys.ts';
+import { checkLocal } from './exposure.ts';
 import { ModelService } from './model-service.ts';
 import { limitsOf, type ServeOptions } from './serve-options.ts';
 import type { ServedEngine } from './served-engine.ts';
@@ -110,6 +111,7 @@ class ApiServer {
 
   async #answer(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
+    if (this.#options.localOnly) checkLocal(request);
     if (pathname === '/health') return this.#health(request.method);
     const caller = this.#keys.caller(request);
     const { route, rest } = routeOf(pathname, request.method);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HeadraceError } from '../errors.ts';
+import { abortable } from './abortable.ts';
 import type { FetchHandler } from './fetch-handler.ts';
 
 /** What a connection may take; milliseconds, unless their name says otherwise. */
@@ -26,7 +27,7 @@ export const FRONT_LIMITS: FrontLimits = {
 
 /** How long the rest of a body that nobody wants is read, so that its sender reads the refusal. */
 const LINGER_MS = 1_000;
-/** How long last bytes may take when the server has drained. */
+/** How long last bytes may take when the server is closed. */
 const CLOSE_MS = 2_000;
 
 export class HttpFront {
@@ -35,6 +36,8 @@ export class HttpFront {
   readonly #limits: FrontLimits;
   #draining = false;
   #closed: Promise<void> | undefined;
+  /** Requests that are being answered, bytes and all. */
+  readonly #answering = new Set<Promise<void>>();
 
   /** Listens. Throws `HR_IO` where it cannot; port 0 is any that is free. */
   static async listen(
@@ -62,7 +65,10 @@ export class HttpFront {
         ...{ headersTimeout, requestTimeout, keepAliveTimeout, connectionsCheckingInterval },
         maxHeaderSize: maxHeaderBytes,
       },
-      (incoming, outgoing) => void this.#serve(incoming, outgoing),
+      (incoming, outgoing) => {
+        const answering = this.#serve(incoming, outgoing).finally(() => this.#answering.delete(answering));
+        this.#answering.add(answering);
+      },
     );
     this.#server.maxConnections = limits.maxConnections;
     this.#server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
@@ -72,10 +78,17 @@ export class HttpFront {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Refuses new requests, and resolves when those that are open are answered, or were ended after `withinMs`. */
+  /**
+   * Refuses new requests, and resolves when those that are open are answered and have been sent, or were ended after
+   * `withinMs`.
+   */
   async drain(withinMs: number): Promise<void> {
     this.#draining = true;
+    const late = AbortSignal.timeout(withinMs);
     await this.#handler.drain(withinMs);
+    await abortable(Promise.all(this.#answering), late).catch(() => {
+      // What is left has the time that `close` gives it.
+    });
     await this.close();
   }
 
@@ -105,6 +118,7 @@ export class HttpFront {
       outgoing.writeHead(response.status, Object.fromEntries(response.headers));
       if (response.body !== null) await send(response.body, outgoing, gone.signal, this.#limits.sendTimeout);
       outgoing.end();
+      if (!outgoing.writableFinished) await once(outgoing, 'close');
     } catch {
       // The head is not one of a request that there can be, or the client has gone.
       if (!outgoing.headersSent) outgoing.writeHead(400, { connection: 'close' }).end();

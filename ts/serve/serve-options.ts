@@ -14,11 +14,16 @@ export interface ServeOptions {
   readonly maxRequestsPerKey?: number;
   /** Bytes of the body of a request; 2 MiB. */
   readonly maxBodyBytes?: number;
+  /**
+   * Whether only requests are answered whose `host` is this machine itself (`localhost` or a loopback address), or that have
+   * none. A page of the web can give its own name the address of this machine; then it may read what is answered here. No, unless told.
+   */
+  readonly localOnly?: boolean;
   /** Told of every failure that is the server's own: what is answered with 500. */
   readonly onFailure?: (error: unknown) => void;
 }
 
-export type ServeLimits = Required<Omit<ServeOptions, 'servedModelName' | 'onFailure'>>;
+export type ServeLimits = Required<Omit<ServeOptions, 'servedModelName' | 'localOnly' | 'onFailure'>>;
 
 /** Fills in what is not given. Throws `HR_OPTION_INVALID`. */
 export function limitsOf(options: ServeOptions): ServeLimits {
