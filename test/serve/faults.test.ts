@@ -117,19 +117,23 @@ describe('too many', () => {
     expect((await of('one', SHORT)).status).toBe(200);
   });
 
-  test('requests at once are refused or answered, and nothing else', async () => {
+  test('requests at once are refused with 503, but those that find a place in the queue', async () => {
     await start({ maxQueueRequests: 16 });
-    const responses = await Promise.all(Array.from({ length: 300 }, () => server.post(AT, SHORT)));
-    const bodies = await Promise.all(
-      responses.map(async (response) => ({ status: response.status, body: await response.text() })),
-    );
-    const answered = bodies.filter(({ status }) => status === 200);
-    const refused = bodies.filter(({ status }) => status === 503);
-    expect(answered.length + refused.length).toBe(300);
-    expect(answered.length).toBeGreaterThanOrEqual(16);
-    expect(refused.length).toBeGreaterThan(0);
-    const texts = answered.map(({ body }) => JSON.parse(body).choices[0].text);
-    expect(new Set(texts).size).toBe(1);
+    const free = await occupied();
+    const responses = Array.from({ length: 300 }, () => server.post(AT, SHORT));
+    const rejected = () => value('vllm:admission_rejections_total', { reason: 'queue_requests' });
+    await expect.poll(rejected, { timeout: 10_000 }).toBe(284);
+    expect(await value('headrace:queue_requests')).toBe(16);
+    free();
+    const all = await Promise.all(responses);
+    const answered = all.filter(({ status }) => status === 200);
+    const texts = answered.map(async (response) => ((await response.json()) as { choices: object }).choices);
+    expect(new Set((await Promise.all(texts)).map((choices) => JSON.stringify(choices))).size).toBe(1);
+    expect(answered).toHaveLength(16);
+    for (const response of all.filter(({ status }) => status !== 200)) {
+      expect(response.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+      expect(await errorIn(response)).toEqual(overloaded);
+    }
     await expectAllFree();
   });
 });
@@ -202,6 +206,30 @@ describe('a client that dawdles', () => {
     expect(await value('vllm:num_requests_running')).toBe(1);
     await expectAllFree({}, name);
     expect(await value('vllm:request_success_total', { finished_reason: 'abort' })).toBe(1);
+  });
+
+  test('over a whole answer is given up if it takes nothing, and not if it is slow', async () => {
+    const bytes = 'x'.repeat(2 ** 25);
+    const handler = Object.assign(async () => new Response(bytes), { drain: async () => {} });
+    const limits = { sendTimeout: 3_000 };
+    const front = await HttpFront.listen(handler, { port: 0, host: '127.0.0.1', limits });
+    const connect = () => RawClient.connect(`http://127.0.0.1:${front.port}`);
+    const [dead, slow] = [await connect(), await connect()];
+    raw.push(dead, slow);
+    dead.socket.pause();
+    slow.socket.on('data', () => {
+      slow.socket.pause();
+      setTimeout(() => slow.socket.resume(), 9);
+    });
+    const began = performance.now();
+    for (const one of [dead, slow]) one.send('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    await slow.closed;
+    expect(performance.now() - began).toBeGreaterThan(limits.sendTimeout * 1.2);
+    expect(slow.received.length).toBeGreaterThan(bytes.length);
+    dead.socket.resume();
+    await dead.closed;
+    expect(dead.received.length).toBeLessThan(bytes.length);
+    await front.close();
   });
 
   test('over its head, or its body, is given up', async () => {

@@ -27,6 +27,8 @@ export const FRONT_LIMITS: FrontLimits = {
 
 /** How long the rest of a body that nobody wants is read, so that its sender reads the refusal. */
 const LINGER_MS = 1_000;
+/** Bytes that a client has the time of `sendTimeout` for. */
+const SLICE_BYTES = 65_536;
 /** How long last bytes may take when the server is closed. */
 const CLOSE_MS = 2_000;
 
@@ -86,9 +88,7 @@ export class HttpFront {
     this.#draining = true;
     const late = AbortSignal.timeout(withinMs);
     await this.#handler.drain(withinMs);
-    await abortable(Promise.all(this.#answering), late).catch(() => {
-      // What is left has the time that `close` gives it.
-    });
+    await this.#answered(late);
     await this.close();
   }
 
@@ -101,13 +101,23 @@ export class HttpFront {
   async #close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
-    const timer = setTimeout(() => this.#server.closeAllConnections(), CLOSE_MS);
+    await this.#answered(AbortSignal.timeout(CLOSE_MS));
+    // Node does not count a connection as idle on which no request has come.
+    this.#server.closeAllConnections();
     await closed;
-    clearTimeout(timer);
+  }
+
+  /** Resolves when all answers have been sent, or when it is too late. */
+  async #answered(late: AbortSignal): Promise<void> {
+    await abortable(Promise.all(this.#answering), late).catch(() => {
+      // Then they are cut off.
+    });
   }
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const gone = new AbortController();
+    // With the last byte, or before.
+    const closed = new Promise<void>((resolve) => outgoing.once('close', resolve));
     outgoing.once('close', () => gone.abort());
     outgoing.on('error', () => gone.abort());
     try {
@@ -118,7 +128,7 @@ export class HttpFront {
       outgoing.writeHead(response.status, Object.fromEntries(response.headers));
       if (response.body !== null) await send(response.body, outgoing, gone.signal, this.#limits.sendTimeout);
       outgoing.end();
-      if (!outgoing.writableFinished) await once(outgoing, 'close');
+      await abortable(closed, AbortSignal.timeout(this.#limits.sendTimeout));
     } catch {
       // The head is not one of a request that there can be, or the client has gone.
       if (!outgoing.headersSent) outgoing.writeHead(400, { connection: 'close' }).end();
@@ -194,10 +204,13 @@ async function send(
   if (gone.aborted) cancel();
   for (;;) {
     const { done, value } = await reader.read();
-    if (done || gone.aborted) return;
-    if (to.write(value)) continue;
-    const signal = AbortSignal.any([gone, AbortSignal.timeout(timeout)]);
-    await once(to, 'drain', { signal });
+    if (done) return;
+    for (let at = 0; at < value.length && !gone.aborted; at += SLICE_BYTES) {
+      if (to.write(value.subarray(at, at + SLICE_BYTES))) continue;
+      const signal = AbortSignal.any([gone, AbortSignal.timeout(timeout)]);
+      await once(to, 'drain', { signal });
+    }
+    if (gone.aborted) return;
   }
 }
 
