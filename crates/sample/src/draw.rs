@@ -1,6 +1,14 @@
 //! A token by its weight.
 
-use crate::{nucleus::Cut, uniform::uniform_bits, weights::entry};
+use crate::{
+    nucleus::Cut,
+    uniform::uniform_bits,
+    weights::entry,
+    wide::{Loop, widest},
+};
+
+/// So many tokens are passed over together if the drawn one is not among them.
+const CHUNK: usize = 512;
 
 /// What is drawn from: tokens in the order of their ids, and their weights.
 pub(crate) struct Urn<'a> {
@@ -17,14 +25,47 @@ impl Urn<'_> {
         let part = u128::from(uniform_bits(seed, choice, position));
         // Less than the total, because u is less than 1.
         let mut left = ((part * u128::from(self.cut.total)) >> 53) as u64;
-        for (&weight, &token) in self.weights.iter().zip(self.tokens) {
-            let weight = if entry(weight, token) >= self.cut.last { weight } else { 0 };
-            if weight > left {
-                return token;
+        for (tokens, weights) in self.tokens.chunks(CHUNK).zip(self.weights.chunks(CHUNK)) {
+            let all = widest(Sum { tokens, weights, last: self.cut.last });
+            if all <= left {
+                left -= all;
+                continue;
             }
-            left -= weight;
+            for (&token, &weight) in tokens.iter().zip(weights) {
+                let weight = weight_in(weight, token, self.cut.last);
+                if weight > left {
+                    return token;
+                }
+                left -= weight;
+            }
         }
         // Not reached while the total is the sum of the weights.
         self.tokens.last().copied().unwrap_or(0)
+    }
+}
+
+/// What a token weighs if it is in, otherwise 0.
+#[inline(always)]
+fn weight_in(weight: u64, token: u32, last: u64) -> u64 {
+    if entry(weight, token) >= last { weight } else { 0 }
+}
+
+/// Adds up what is in.
+struct Sum<'a> {
+    tokens: &'a [u32],
+    weights: &'a [u64],
+    last: u64,
+}
+
+impl Loop for Sum<'_> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run(self) -> u64 {
+        let mut sum = 0;
+        for (&token, &weight) in self.tokens.iter().zip(self.weights) {
+            sum += weight_in(weight, token, self.last);
+        }
+        sum
     }
 }

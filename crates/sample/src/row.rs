@@ -70,7 +70,7 @@ pub(crate) fn likeliest(logits: &[f32]) -> std::result::Result<(u32, f32), Unusa
     let nothing = rank(f32::NEG_INFINITY);
     let (mut from, mut greatest) = (0, nothing);
     for (at, chunk) in logits.chunks(CHUNK).enumerate() {
-        let ends = widest(Ends(chunk));
+        let ends = ends(chunk);
         if ends.greatest >= rank(f32::INFINITY) || ends.least < nothing {
             return Err(Unusable::NotFinite);
         }
@@ -84,25 +84,30 @@ pub(crate) fn likeliest(logits: &[f32]) -> std::result::Result<(u32, f32), Unusa
     }
 }
 
-/// Finds the least and the greatest [`rank`].
-struct Ends<'a>(&'a [f32]);
-
-struct Found {
-    least: i32,
-    greatest: i32,
+/// The least and the greatest [`rank`].
+pub(crate) struct Ends {
+    pub(crate) least: i32,
+    pub(crate) greatest: i32,
 }
 
-impl Loop for Ends<'_> {
-    type Output = Found;
+/// The ends of logits. O(logits).
+pub(crate) fn ends(logits: &[f32]) -> Ends {
+    widest(FindEnds(logits))
+}
+
+struct FindEnds<'a>(&'a [f32]);
+
+impl Loop for FindEnds<'_> {
+    type Output = Ends;
 
     #[inline(always)]
-    fn run(self) -> Found {
-        let mut found = Found { least: i32::MAX, greatest: i32::MIN };
+    fn run(self) -> Ends {
+        let mut ends = Ends { least: i32::MAX, greatest: i32::MIN };
         for &logit in self.0 {
             let rank = rank(logit);
-            found.least = found.least.min(rank);
-            found.greatest = found.greatest.max(rank);
+            ends.least = ends.least.min(rank);
+            ends.greatest = ends.greatest.max(rank);
         }
-        found
+        ends
     }
 }

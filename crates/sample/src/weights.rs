@@ -78,6 +78,7 @@ pub(crate) fn least(min_p: f64) -> u64 {
 }
 
 /// A weight with its token: greater if it comes earlier in the order of likelihood, in which the lower of two equals is first.
+#[inline(always)]
 pub(crate) fn entry(weight: u64, token: u32) -> u64 {
     weight << TOKEN_BITS | (VOCABULARY_MAX as u64 - 1 - u64::from(token))
 }
