@@ -2,8 +2,12 @@
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
+/** In this time a second signal is the first once more: npm hands on the Ctrl-C that the terminal sends to all its programs. */
+const REPEATED_MS = 500;
+
 export class StopSignals implements Disposable {
   readonly #first = new AbortController();
+  #heardMs = 0;
 
   /** The first signal is noted; a second one ends the process at once, as it does where nobody listens. */
   constructor() {
@@ -27,9 +31,11 @@ export class StopSignals implements Disposable {
 
   readonly #heard = (name: NodeJS.Signals): void => {
     if (!this.signal.aborted) {
+      this.#heardMs = performance.now();
       this.#first.abort();
       return;
     }
+    if (performance.now() - this.#heardMs < REPEATED_MS) return;
     this[Symbol.dispose]();
     process.kill(process.pid, name);
   };
