@@ -2,66 +2,31 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type TinyOptions, tinyFile } from '../../../test/llm/tiny-model.ts';
+import { coreHarness } from '../../../test/llm/core-harness.ts';
+import { writeGguf } from '../../../test/llm/gguf-writer.ts';
+import { type TinyOptions, tinyModel } from '../../../test/llm/tiny-model.ts';
 import { Model } from '../model.ts';
-import { type CoreLimits, EngineCore } from './core.ts';
-import type { EngineOutput } from './engine-output.ts';
-import type { GenerateOptions } from './options.ts';
-import { resolveOptions } from './request.ts';
+import type { ModelRunner } from '../runner/runner.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'headrace-core-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const load = (tiny: TinyOptions = {}) => {
-  const file = path.join(folder, 'tiny.gguf');
-  writeFileSync(file, tinyFile(tiny));
+let files = 0;
+/** A tiny model; what the embedding has for the tokens `broken` is no number. */
+function load(tiny: TinyOptions = {}, broken: readonly number[] = []) {
+  const made = tinyModel(tiny);
+  const embedding = made.tensors.find(({ name }) => name === 'token_embd.weight');
+  const floats = new Float32Array(embedding?.bytes.buffer as ArrayBuffer, embedding?.bytes.byteOffset);
+  for (const token of broken) floats.fill(Number.NaN, token * 64, (token + 1) * 64);
+  const file = path.join(folder, `${++files}.gguf`);
+  writeFileSync(file, writeGguf(made));
   return Model.load(file, { cache: path.join(folder, 'cache'), threads: 1 });
-};
-
-const LIMITS: CoreLimits = {
-  ...{ kvBlocks: 65, watermark: 1, maxNumSeqs: 16, maxNumBatchedTokens: 64, maxModelLen: 256, maxQueue: 64 },
-  ...{ maxRunCells: 2 ** 22, prefixCache: true, policy: 'fcfs' },
-};
-
-/** An engine, and what it has said about each request. */
-function engine(model: Model, limits: Partial<CoreLimits> = {}) {
-  const said = new Map<number, EngineOutput[]>();
-  const core = new EngineCore(
-    {
-      runner: model.runner,
-      tokens: model.engineTokens,
-      salt: model.digest,
-      clock: () => performance.now(),
-      emit(outputs) {
-        for (const output of outputs) said.set(output.request, [...(said.get(output.request) ?? []), output]);
-      },
-    },
-    { ...LIMITS, ...limits },
-  );
-  let ids = 0;
-  return {
-    core,
-    add(prompt: readonly number[], options: GenerateOptions) {
-      const id = ++ids;
-      core.add({
-        id,
-        prompt: Uint32Array.from(prompt),
-        options: resolveOptions(options, 256 - prompt.length, 1n),
-      });
-      return id;
-    },
-    async finish() {
-      while (!core.idle) await core.step();
-    },
-    tokens: (id: number) =>
-      (said.get(id) ?? []).flatMap((output) =>
-        output.kind === 'tokens' ? output.tokens.map(({ token }) => token) : [],
-      ),
-  };
 }
 
 const prompt = (seed: number, length: number) =>
   Array.from({ length }, (_, at) => 3 + ((at * 197 + seed * 31) % 500));
+const greedy = { temperature: 0, ignoreEos: true } as const;
+const ids = (tokens: readonly { readonly token: number }[]) => tokens.map(({ token }) => token);
 
 describe('the engine', () => {
   let model: Model;
@@ -71,38 +36,130 @@ describe('the engine', () => {
   afterAll(() => model[Symbol.asyncDispose]());
 
   test('continues a prompt as the logits say', async () => {
-    const { core, add, finish, tokens } = engine(model);
+    const { core, add, finish, tokens } = coreHarness(model);
     const given = prompt(1, 20);
-    const id = add(given, { temperature: 0, maxTokens: 8, ignoreEos: true });
+    const id = add(given, { ...greedy, maxTokens: 8 });
     await finish();
     const expected: number[] = [];
     for (let at = 0; at < 8; at++) {
       const [logits] = await model.logits([...given, ...expected], { from: given.length + at - 1 });
       expected.push((logits as Float32Array).indexOf(Math.max(...(logits as Float32Array))));
     }
-    expect(tokens(id)).toEqual(expected);
+    expect(ids(tokens(id))).toEqual(expected);
     const { used, free, blocks } = core.blocks.counters();
     expect([used, free]).toEqual([0, blocks - 1]);
   });
 
-  test('gives the same tokens alone and among others, in every chunk, cached or preempted', async () => {
-    const lengths = [15, 16, 17, 31, 32, 33, 100];
-    const alone: number[][] = [];
-    for (const length of lengths) {
-      const { add, finish, tokens } = engine(model, { prefixCache: false });
-      const id = add(prompt(length, length), { temperature: 0, maxTokens: 24, ignoreEos: true });
+  test('computes a beginning that requests share once', async () => {
+    const { core, add, finish } = coreHarness(model, { maxNumBatchedTokens: 128 });
+    const shared = prompt(1, 96);
+    for (let at = 0; at < 8; at++) add([...shared, ...prompt(at + 2, 8)], { ...greedy, maxTokens: 1 });
+    await finish();
+    expect(core.blocks.counters().computed).toBe(96 + 8 * 8);
+  });
+
+  test('decides the same for the same requests', async () => {
+    const logs = await Promise.all(
+      [1, 2].map(async () => {
+        const { core, add, finish, events } = coreHarness(model, { kvBlocks: 24 });
+        for (let at = 0; at < 6; at++) add(prompt(at, 10 + 15 * at), { ...greedy, maxTokens: 30 });
+        await core.step();
+        add(prompt(9, 40), { ...greedy, maxTokens: 5 });
+        core.cancel(2);
+        await finish();
+        return events.map((event) => ({ ...event, ms: 0 }));
+      }),
+    );
+    expect(logs[0]?.some(({ kind }) => kind === 'preempt')).toBe(true);
+    expect(logs[0]).toEqual(logs[1]);
+  });
+
+  test('frees the blocks of a cancelled request within a step, whatever it was doing', async () => {
+    for (const steps of [0, 1, 2, 4, 9]) {
+      const { core, add, tokens, finish } = coreHarness(model, { maxNumBatchedTokens: 16 });
+      const other = add(prompt(5, 20), { ...greedy, maxTokens: 12 });
+      const id = add(prompt(1, 60), { ...greedy, maxTokens: 100 });
+      for (let step = 0; step < steps; step++) await core.step();
+      const running = core.step();
+      core.cancel(id);
+      await running;
+      const before = tokens(id).length;
+      expect(core.requests.size).toBeLessThanOrEqual(1);
       await finish();
-      alone.push(tokens(id));
+      expect(tokens(id)).toHaveLength(before);
+      expect(tokens(other)).toHaveLength(12);
+      expect(core.blocks.counters().used).toBe(0);
     }
-    for (const limits of [{}, { maxNumBatchedTokens: 16 }, { prefixCache: false }, { kvBlocks: 20 }]) {
-      const { core, add, finish, tokens } = engine(model, limits);
-      const ids = [...lengths, ...lengths].map((length) =>
-        add(prompt(length, length), { temperature: 0, maxTokens: 24, ignoreEos: true }),
-      );
-      await finish();
-      for (const [at, id] of ids.entries())
-        expect(tokens(id), JSON.stringify(limits)).toEqual(alone[at % lengths.length]);
-      if (limits.kvBlocks !== undefined) expect(core.counters.preemptions).toBeGreaterThan(0);
+  });
+
+  test('refuses at the door what can never be, and what is too much', () => {
+    const { add } = coreHarness(model, { kvBlocks: 9, maxQueue: 2, maxNumSeqs: 4 });
+    expect(() => add(prompt(1, 200), { maxTokens: 57 })).toThrow(/HR_CONTEXT_LENGTH.*200 tokens and 57 more/);
+    expect(() => add(prompt(1, 100), { maxTokens: 60 })).toThrow(/HR_KV_CAPACITY/);
+    expect(() => add(prompt(1, 10), { n: 5, maxTokens: 2 })).toThrow(/HR_KV_CAPACITY.*maxNumSeqs/);
+    add(prompt(1, 10), { maxTokens: 1 });
+    add(prompt(1, 10), { maxTokens: 1 });
+    expect(() => add(prompt(1, 10), { maxTokens: 1 })).toThrow(/HR_QUEUE_FULL.*maxQueue/);
+  });
+
+  test('a run that throws ends the request that makes it throw, and no other', async () => {
+    const poison = 77n;
+    const run: ModelRunner['run'] = (step, pool) =>
+      step.tokens.includes(poison) ? Promise.reject(new Error('poisoned')) : model.runner.run(step, pool);
+    const runner = { shape: model.shape, pool: (blocks: number) => model.runner.pool(blocks), run };
+    const clean = [1, 2, 3].map((seed) => prompt(seed, 30).map((token) => (token === 77 ? 78 : token)));
+    const expected = coreHarness(model);
+    const alone = clean.map((one) => expected.add(one, { ...greedy, maxTokens: 10 }));
+    await expected.finish();
+    const { core, add, finish, tokens, failure } = coreHarness(model, {}, { runner });
+    const sound = clean.slice(0, 2).map((one) => add(one, { ...greedy, maxTokens: 10 }));
+    const wrong = add([...prompt(4, 20), 77], { ...greedy, maxTokens: 10 });
+    const last = add(clean[2] as number[], { ...greedy, maxTokens: 10 });
+    await finish();
+    expect(failure(wrong)).toBe('HR_MODEL_RUN');
+    for (const [at, id] of [...sound, last].entries()) {
+      // A tiny model may well say the poisoned token itself.
+      const said = ids(expected.tokens(alone[at] as number));
+      const until = said.indexOf(77);
+      expect(ids(tokens(id))).toEqual(until < 0 ? said : said.slice(0, until + 1));
     }
+    expect(core.blocks.counters().used).toBe(0);
+  });
+});
+
+describe('numbers that are none', () => {
+  test('fail the request that meets them, and change no bit of the others, at a full pool', async () => {
+    await using sound = await load({ type: 'F32', tied: false });
+    await using broken = await load({ type: 'F32', tied: false }, [77]);
+    const clean = (seed: number, length: number) =>
+      prompt(seed, length).map((token) => (token === 77 ? 78 : token));
+    const others = [clean(1, 15), clean(2, 33), clean(3, 48), clean(4, 20), clean(5, 64)];
+    const options = { ...greedy, maxTokens: 48, logitBias: { 77: -100 } };
+    const before = coreHarness(sound, { prefixCache: false });
+    const alone: number[] = [];
+    for (const one of others) {
+      alone.push(before.add(one, options));
+      await before.finish();
+    }
+    const { core, add, finish, tokens, failure } = coreHarness(broken, {
+      kvBlocks: 22,
+      maxNumBatchedTokens: 32,
+    });
+    const poisoned = [clean(6, 7), clean(7, 20), clean(8, 50)].map((one) => [...one, 77, ...one]);
+    const wrong: number[] = [];
+    const right: number[] = [];
+    for (const round of [0, 1, 2]) {
+      for (const [at, one] of others.entries()) {
+        if (at % 2 === 0) wrong.push(add(poisoned[(at / 2 + round) % 3] as number[], options));
+        right.push(add(one, options));
+      }
+      for (let step = 0; step < 3; step++) await core.step();
+    }
+    await finish();
+    for (const id of wrong) expect(failure(id)).toBe('HR_MODEL_RUN');
+    for (const [at, id] of right.entries())
+      expect(ids(tokens(id))).toEqual(ids(before.tokens(alone[at % others.length] as number)));
+    expect(core.counters.preemptions).toBeGreaterThan(0);
+    expect(core.blocks.counters().used).toBe(0);
   });
 });
