@@ -6,7 +6,13 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { CoreParts } from '../../ts/llm/engine/core.ts';
 import { Model } from '../../ts/llm/model.ts';
 import { ALONE, different, digests, requests, ways } from './bit-equality.ts';
-import { maskOffByOne, paddingWritten, staleBlock, unverifiedBlock } from './planted-bugs.ts';
+import {
+  drawsKeyedByStep,
+  maskOffByOne,
+  paddingWritten,
+  staleBlock,
+  unverifiedBlock,
+} from './planted-bugs.ts';
 import { tinyFile } from './tiny-model.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'headrace-bugs-'));
@@ -55,5 +61,10 @@ test('padding that is written is caught', async () => {
 
 test('a block that is found unverified is caught', async () => {
   unverifiedBlock();
+  expect(await caught()).toBeGreaterThan(0);
+});
+
+test('draws that are keyed by step are caught', async () => {
+  drawsKeyedByStep();
   expect(await caught()).toBeGreaterThan(0);
 });

@@ -11,6 +11,7 @@ import type { Model } from '../../ts/llm/model.ts';
 import { Graph } from '../../ts/llm/onnx/graph.ts';
 import { CpuRunner } from '../../ts/llm/runner/cpu-runner.ts';
 import type { KvPool, ModelRunner, Step, StepResult } from '../../ts/llm/runner/runner.ts';
+import { Sampler } from '../../ts/llm/sampler.ts';
 
 type Runner = Pick<ModelRunner, 'shape' | 'pool' | 'run'>;
 
@@ -77,6 +78,22 @@ export const unverifiedBlock = (): MockInstance => {
     ...rest
   ) {
     return open.call(this, tokens.with(3, 0), ...rest);
+  });
+};
+
+/** Draws are keyed by how many there have been in all, instead of by the place of the token in its answer. */
+export const drawsKeyedByStep = (): MockInstance => {
+  const sample = Sampler.prototype.sample;
+  let position = 0;
+  return vi.spyOn(Sampler.prototype, 'sample').mockImplementation(function (
+    this: Sampler,
+    logits,
+    vocabulary,
+    rows,
+  ) {
+    position++;
+    const keyed = rows.map((row) => ({ ...row, settings: { ...row.settings, position } }));
+    return sample.call(this, logits, vocabulary, keyed);
   });
 };
 

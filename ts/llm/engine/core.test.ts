@@ -67,7 +67,7 @@ describe('the engine', () => {
         add(prompt(9, 40), { ...greedy, maxTokens: 5 });
         core.cancel(2);
         await finish();
-        return events.map((event) => ({ ...event, ms: 0 }));
+        return events.map((event) => ({ ...event, ms: 0, ownMs: 0 }));
       }),
     );
     expect(logs[0]?.some(({ kind }) => kind === 'preempt')).toBe(true);
