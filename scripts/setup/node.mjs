@@ -1,4 +1,4 @@
-// Which Node runs headrace: one that runs TypeScript files as they are.
+// Which Node runs the checkout: one that runs its TypeScript files as they are.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,10 +8,12 @@ import { npmCommand } from './packages.mjs';
 import { cacheFolder } from './places.mjs';
 import { SetupError } from './report.mjs';
 
-/** True if this version strips types without a flag: 22.18, 23.6 and everything from 24. */
-export function runsTypeScript(version) {
-  const [major, minor] = version.replace(/^v/, '').split('.').map(Number);
-  return major >= 24 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
+/**
+ * True for 24 and newer. From 22.18 on Node strips types without a flag, but before 24 it does not know `using`. The
+ * package, whose files are compiled, runs on older ones.
+ */
+export function runsSources(version) {
+  return Number(version.replace(/^v/, '').split('.')[0]) >= 24;
 }
 
 /** The npm package that holds Node for this platform, as a plain file without an install script. */
@@ -42,7 +44,7 @@ function askVersion(file) {
  * @returns {{ path: string, version: string, from: string } | undefined}
  */
 export function chooseNode(base, env = process.env, current = process, versionOf = askVersion) {
-  if (runsTypeScript(current.version)) {
+  if (runsSources(current.version)) {
     return { path: current.execPath, version: current.version, from: 'the current Node' };
   }
   const others = [
@@ -53,7 +55,7 @@ export function chooseNode(base, env = process.env, current = process, versionOf
   for (const [file, from] of others) {
     if (!existsSync(file)) continue;
     const version = versionOf(file);
-    if (version !== undefined && runsTypeScript(version)) return { path: file, version, from };
+    if (version !== undefined && runsSources(version)) return { path: file, version, from };
   }
   return undefined;
 }
@@ -94,7 +96,7 @@ export async function installNode(range = '24', env = process.env) {
 export function noNode(current = process.version) {
   return new SetupError(
     [
-      `headrace needs Node 22.18 or newer; this is ${current}, and ${nodePackage()}@24 could not be installed from npm.`,
+      `The sources of headrace need Node 24 or newer; this is ${current}, and ${nodePackage()}@24 could not be installed from npm.`,
       'Install Node 24 from https://nodejs.org/download and run the command again.',
     ].join('\n'),
   );
