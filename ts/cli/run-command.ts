@@ -4,6 +4,7 @@ import type { Job, JobResult } from '../control/job.ts';
 import { run } from '../control/run.ts';
 import { loadPipeline } from './pipeline-file.ts';
 import { formatCount, Progress } from './progress.ts';
+import { StopSignals } from './stop-signals.ts';
 
 export interface RunFlags {
   readonly json?: boolean;
@@ -22,7 +23,7 @@ export async function runCommand(file: string, flags: RunFlags): Promise<void> {
   });
   const say = (text: string) => void (flags.json || process.stderr.write(`${text}\n`));
   sayRestored(job, say);
-  const forget = stopOnSignals(job, checkpoint !== undefined, say);
+  using _signals = stopOnSignals(job, checkpoint !== undefined, say);
   const progress = flags.json ? undefined : new Progress(job, process.stderr);
   try {
     const result = await job.done;
@@ -30,7 +31,6 @@ export async function runCommand(file: string, flags: RunFlags): Promise<void> {
     process.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : `${summary(result, job)}\n`);
   } finally {
     progress?.stop();
-    forget();
   }
 }
 
@@ -42,25 +42,15 @@ function sayRestored({ restored }: Job, say: (text: string) => void): void {
 }
 
 /** The first SIGINT or SIGTERM stops the job, the second cancels it. */
-function stopOnSignals(job: Job, durable: boolean, say: (text: string) => void): () => void {
-  let asked = false;
-  const onSignal = (): void => {
-    if (asked) {
-      void job.cancel();
-      return;
-    }
-    asked = true;
+function stopOnSignals(job: Job, durable: boolean, say: (text: string) => void): Disposable {
+  const signals = new StopSignals(() => void job.cancel());
+  signals.heard().then(() => {
     say(`\nStopping${durable ? ' with a checkpoint' : ''}; once more to cancel.`);
     job.stop().catch(() => {
       // `done` tells how the job ended.
     });
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return () => {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-  };
+  });
+  return signals;
 }
 
 function summary({ outcome, metrics, durationMs }: JobResult, { restored }: Job): string {

@@ -7,10 +7,12 @@ const REPEATED_MS = 500;
 
 export class StopSignals implements Disposable {
   readonly #first = new AbortController();
+  readonly #second: (() => void) | undefined;
   #heardMs = 0;
 
-  /** The first signal is noted; a second one ends the process at once, as it does where nobody listens. */
-  constructor() {
+  /** The first signal is noted. The next ones call `second`, or end the process at once, as they do where nobody listens. */
+  constructor(second?: () => void) {
+    this.#second = second;
     for (const name of SIGNALS) process.on(name, this.#heard);
   }
 
@@ -36,6 +38,10 @@ export class StopSignals implements Disposable {
       return;
     }
     if (performance.now() - this.#heardMs < REPEATED_MS) return;
+    if (this.#second !== undefined) {
+      this.#second();
+      return;
+    }
     this[Symbol.dispose]();
     process.kill(process.pid, name);
   };
