@@ -1,4 +1,6 @@
 /** The thread on which an engine runs its steps: it holds the model, the KV cache and the scheduler. */
+
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Use } from '../import/use.ts';
 import { Model } from '../model.ts';
 import type { NativeGate } from '../runner/native-gate.ts';
@@ -77,7 +79,11 @@ async function start({ file, options }: EngineData, gate: NativeGate) {
     if (stepping) return;
     stepping = true;
     try {
-      while (!core.idle) await core.step();
+      while (!core.idle) {
+        // What has come while the model ran is taken first, and is planned with the others.
+        await turn();
+        await core.step();
+      }
     } catch (error) {
       core.failAll(errorOf(dataOf(error)));
     } finally {

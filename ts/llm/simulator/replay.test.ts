@@ -16,7 +16,7 @@ let engine: LlmEngine;
 beforeAll(async () => {
   const file = path.join(folder, 'tiny.gguf');
   writeFileSync(file, tinyFile({ type: 'Q4_1', embedding: 'Q8_0' }));
-  const options = { cache: path.join(folder, 'cache'), threads: 1, kvBlocks: 65, maxQueue: 4 };
+  const options = { cache: path.join(folder, 'cache'), threads: 1, kvBlocks: 65 };
   engine = await LlmEngine.load(file, { ...options, onEvent: (event) => void events.push(event) });
 });
 afterAll(async () => {
@@ -44,6 +44,24 @@ test('requests are sent when the trace says, and their tokens are timed', async 
   expect(events.filter(({ kind }) => kind === 'step').length).toBe(
     events.filter(({ kind }) => kind === 'plan').length,
   );
+});
+
+test('a request that comes while the model runs is in the next plan', async () => {
+  const request = (atMs: number, output: number) => {
+    return { atMs, prompt: [[100 + atMs, 8] as const], output, priority: 0 };
+  };
+  events.length = 0;
+  await replay([request(0, 200), ...Array.from({ length: 40 }, (_, at) => request(10 + 2 * at, 1))], engine);
+  let [planned, inTime, late] = [false, 0, 0];
+  for (const { kind } of events) {
+    if (kind === 'plan') planned = true;
+    if (kind === 'run') planned = false;
+    if (kind === 'arrive' && planned) late++;
+    if (kind === 'arrive' && !planned) inTime++;
+  }
+  expect(inTime + late).toBe(41);
+  // Some may come in the moment between a plan and its run.
+  expect(late).toBeLessThan(10);
 });
 
 test('a request that is refused is told apart from those that are answered', async () => {

@@ -24,9 +24,11 @@ export async function replay(
       const tokensMs: number[] = [];
       try {
         // Timers leave out parts of a millisecond.
-        await sleep(Math.ceil(arrivedMs - performance.now()), undefined, { signal }).catch(() => {
-          // Then the request is aborted before it is sent.
-        });
+        await sleep(Math.max(0, Math.ceil(arrivedMs - performance.now())), undefined, { signal }).catch(
+          () => {
+            // Then the request is aborted before it is sent.
+          },
+        );
         const options = { maxTokens: output, ignoreEos: true, temperature: 0, priority, signal };
         for await (const _ of engine.complete(prompts[at] as Uint32Array, options))
           tokensMs.push(performance.now());
