@@ -10,7 +10,7 @@ use crate::{
     rank::select,
     row::{Row, Unusable, likeliest, token_of},
     settings::Settings,
-    weights::{last_entry, least, sum_from, weigh},
+    weights::{heavy, last_entry, least, weigh},
 };
 
 /// What became of a row.
@@ -113,7 +113,7 @@ impl Sampler {
         // What `min_p` leaves comes first in the order of likelihood, and so does what `top_k` leaves: whichever is less
         // is left by both.
         let least = least(settings.min_p);
-        let total = if least > 1 { sum_from(least, &self.weights) } else { all };
+        let total = if least > 1 { heavy(least, &self.weights).sum } else { all };
         let cut = if settings.top_p < 1.0 {
             nucleus::cut(&self.weights, tokens, least, total, settings.top_p, &mut self.keys)
         } else {

@@ -49,26 +49,35 @@ impl Loop for Weigh<'_> {
     }
 }
 
-/// The sum of the weights from `least` on. O(weights).
-pub(crate) fn sum_from(least: u64, weights: &[u64]) -> u64 {
-    widest(SumFrom { least, weights })
+/// Weights from a certain one on.
+#[derive(Debug, Default)]
+pub(crate) struct Heavy {
+    pub(crate) sum: u64,
+    pub(crate) count: u64,
 }
 
-struct SumFrom<'a> {
+/// The weights that are at least `least`. O(weights).
+pub(crate) fn heavy(least: u64, weights: &[u64]) -> Heavy {
+    widest(FindHeavy { least, weights })
+}
+
+struct FindHeavy<'a> {
     least: u64,
     weights: &'a [u64],
 }
 
-impl Loop for SumFrom<'_> {
-    type Output = u64;
+impl Loop for FindHeavy<'_> {
+    type Output = Heavy;
 
     #[inline(always)]
-    fn run(self) -> u64 {
-        let mut sum = 0;
+    fn run(self) -> Heavy {
+        let mut heavy = Heavy::default();
         for &weight in self.weights {
-            sum += if weight >= self.least { weight } else { 0 };
+            let is = weight >= self.least;
+            heavy.sum += if is { weight } else { 0 };
+            heavy.count += u64::from(is);
         }
-        sum
+        heavy
     }
 }
 
