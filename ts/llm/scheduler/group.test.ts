@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { runCost } from './cost.ts';
 import { group, type Row } from './group.ts';
 
-/** SmolLM2-135M on two cores, as `benc./cost.ts` measured it. */
+/** SmolLM2-135M on two cores, as `bench/run-cost.ts` measured it. */
 const COST = runCost({ run: 8.6, token: 1.35, pair: 0.0004, read: 0.008 });
 const LIMITS = { blockTokens: 16, maxRunCells: 2 ** 24 };
 
@@ -17,9 +17,21 @@ test('a row with a long context does not make short ones wait', () => {
   expect(runs(rows)).toEqual([[0, 1, 2, 4, 5, 6, 7], [3]]);
 });
 
-test('equal prompts are computed at once', () => {
-  expect(runs(Array.from({ length: 8 }, (_, at) => row(at, 0, 128)))).toEqual([[0, 1, 2, 3, 4, 5, 6, 7]]);
-});
+test.each([1024, 2048, 4096, 8192])(
+  'a row with %i tokens of context slows short ones by no more than its own run',
+  (context) => {
+    const short = Array.from({ length: 7 }, (_, at) => row(at, 127, 1));
+    const alone = price([short], LIMITS.maxRunCells);
+    const planned = group([...short, row(7, context - 1, 1)], LIMITS, COST);
+    const chosen = planned.map((run) => run.map(({ sequence }) => short[sequence] ?? row(7, context - 1, 1)));
+    const cost = price(chosen, LIMITS.maxRunCells);
+    expect(cost).toBeLessThanOrEqual(alone + COST(1, 1, context));
+    // At 4,096 tokens that is less than three times as long; in one run it would be more than ten times.
+    if (context !== 4096) return;
+    expect(cost / alone).toBeLessThan(3);
+    expect(COST(8, 1, context) / alone).toBeGreaterThan(10);
+  },
+);
 
 test('a token is not padded to the width of a chunk', () => {
   const rows = [row(1, 200, 1), row(2, 300, 1), row(3, 0, 256), row(4, 220, 1)];
