@@ -59,7 +59,8 @@ const states = fc
       const view = {
         ...{ sequence: 100 + at, arrival: at, priority, known, computed, held, choices },
         idle: held > 0 ? 0 : Math.min(idle, found),
-        leader: kind === 'decoding' || leader >= at ? 0 : 100 + leader,
+        // Whoever has blocks and one token left waits for nobody.
+        leader: (held > 0 && known - computed === 1) || leader >= at ? 0 : 100 + leader,
       };
       const seats = started.reduce((sum, one) => sum + one.choices, 0);
       if (kind === 'waiting') waiting.push(view);

@@ -16,7 +16,7 @@ export interface SequenceView {
   readonly held: number;
   /** Blocks in the prefix index that it would take hold of, and that are free now. */
   readonly idle: number;
-  /** The sequence that computes the block which this one needs next; 0 for none. */
+  /** The sequence that computes the block which this one needs next; 0 for none, and for one with blocks and a token left. */
   readonly leader: number;
   /** Sequences that it becomes once its prompt is computed: the n of its request, 1 afterwards. */
   readonly choices: number;
