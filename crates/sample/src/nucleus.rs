@@ -2,11 +2,17 @@
 
 use std::ops::Range;
 
-use crate::weights::{Heavy, WEIGHT_MAX, entry, heavy, weight_of};
+use crate::{
+    weights::{Heavy, WEIGHT_MAX, entry, heavy, weight_of},
+    wide::{Loop, widest},
+};
 
 /// So many tokens are compared with each other; of more, the weights are bisected first, which takes no comparison that a
 /// processor could guess wrong.
 const COMPARED: u64 = 512;
+
+/// So many weights are passed over together if none of them is in the range.
+const CHUNK: usize = 32;
 
 /// Tokens that are left: those whose [`entry`] is not below `last`. They weigh `total` together.
 #[derive(Debug, PartialEq)]
@@ -37,13 +43,40 @@ pub(crate) fn cut(weights: &[u64], tokens: &[u32], least: u64, total: u64, part:
         }
     }
     entries.clear();
-    for (&weight, &token) in weights.iter().zip(tokens) {
-        if range.contains(&weight) {
-            entries.push(entry(weight, token));
-        }
-    }
+    widest(Gather { weights, tokens, range, entries });
     let Cut { last, total } = reaching(entries, wanted - above.sum);
     Cut { last, total: above.sum + total }
+}
+
+/// Collects the entries of weights in a range.
+struct Gather<'a> {
+    weights: &'a [u64],
+    tokens: &'a [u32],
+    range: Range<u64>,
+    entries: &'a mut Vec<u64>,
+}
+
+impl Loop for Gather<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (start, length) = (self.range.start, self.range.end - self.range.start);
+        for (weights, tokens) in self.weights.chunks(CHUNK).zip(self.tokens.chunks(CHUNK)) {
+            let mut some = false;
+            for &weight in weights {
+                some |= weight.wrapping_sub(start) < length;
+            }
+            if !some {
+                continue;
+            }
+            for (&weight, &token) in weights.iter().zip(tokens) {
+                if weight.wrapping_sub(start) < length {
+                    self.entries.push(entry(weight, token));
+                }
+            }
+        }
+    }
 }
 
 /// Halves the range: first by the number of bits, because most weights are small, and then by value.
