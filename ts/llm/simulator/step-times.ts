@@ -10,7 +10,7 @@ export interface OwnCoefficients {
   readonly run: number;
   /** Of every row. */
   readonly row: number;
-  /** Of every new token, padding included. */
+  /** Of every further new token of a row, padding included. Prompts write to memory that was never used, which takes longer. */
   readonly token: number;
 }
 
@@ -21,7 +21,7 @@ export interface StepTimes {
 
 /** Our own time that belongs to a run. */
 export function ownTime({ run, row, token }: OwnCoefficients, rows: number, width: number): number {
-  return run + rows * (row + token * width);
+  return run + rows * (row + token * (width - 1));
 }
 
 /** The runs in an event log. */
@@ -46,7 +46,7 @@ export function fitStepTimes(events: readonly EngineEvent[]): StepTimes {
   for (const event of events) {
     if (event.kind === 'run') {
       const { rows, width } = event;
-      step = step.map((sum, at) => sum + ([1, rows, rows * width][at] as number));
+      step = step.map((sum, at) => sum + ([1, rows, rows * (width - 1)][at] as number));
     } else if (event.kind === 'step') {
       if (event.ownMs > 0) {
         parts.push(step);
