@@ -73,11 +73,11 @@ describe('an answer', () => {
   test.each<[string, GenerateOptions]>([
     ['greedy with logprobs', { temperature: 0, logprobs: 3 }],
     ['greedy with penalties', { temperature: 0, presencePenalty: 1.5, frequencyPenalty: 0.5 }],
-    ['greedy against repetition', { temperature: 0, repetitionPenalty: 1.8 }],
+    ['against repetition', { temperature: 2, repetitionPenalty: 0.3, logprobs: 1 }],
     ['greedy with biases', { temperature: 0, logitBias: { 7: 4, 9: 3.5, 100: -50 } }],
     ['at a temperature', { temperature: 1.2, logprobs: 0 }],
     ['from the likeliest', { topK: 12, topP: 0.9, minP: 0.02, temperature: 1.5 }],
-    ['one of three', { n: 3, temperature: 1, logprobs: 2, frequencyPenalty: 0.3 }],
+    ['one of three', { n: 3, temperature: 2, logprobs: 2, frequencyPenalty: 0.3 }],
     ['with the least length', { minTokens: 6, ignoreEos: false, logitBias: { [END]: 20 } }],
     ['with a negative seed', { seed: -5 }],
   ])('%s is what its rows say', async (_, options) => {
