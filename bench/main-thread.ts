@@ -15,7 +15,7 @@ import { undisturbed } from './lib/undisturbed.ts';
 
 const ROUNDS = numberOption('rounds', 3);
 const REQUESTS = 8;
-const OUTPUT = 64;
+const OUTPUT = 32;
 /** The histogram is filled by a timer of so many milliseconds; what it is late by is how long the thread was held up. */
 const RESOLUTION_MS = 1;
 
