@@ -15,19 +15,20 @@ const UNSEEN = -1e30;
 export class Attention {
   readonly #graph: Graph;
   readonly #shape: ModelShape;
-  /** Where each head of each block begins in the cache, for layer 0's keys: [B, K, blocks]. */
-  readonly #places: string;
+  /** By layer, keys before values: where each head of each block begins in the cache, [1, B, K, blocks]. */
+  readonly #places: readonly string[];
   readonly #start: string;
   readonly #positions: string;
   readonly #mask: string;
   readonly #cos: string;
   readonly #sin: string;
-  readonly #sizes: Readonly<Record<'heads' | 'queries' | 'rows' | 'out' | 'scores' | 'scoreRows', string>>;
+  readonly #sizes: Readonly<Record<'heads' | 'queries' | 'rows' | 'context' | 'out', string>>;
 
   constructor(graph: Graph, shape: ModelShape) {
     this.#graph = graph;
     this.#shape = shape;
     const { heads, kvHeads, headSize, layers } = shape;
+    const group = heads / kvHeads;
     const tokens = graph.input('tokens', 'int64', ['B', 'S']);
     this.#start = graph.input('start', 'int64', ['B']);
     const blocks = graph.input('blocks', 'int64', ['B', 'blocks']);
@@ -42,12 +43,14 @@ export class Attention {
     const positions = graph.node('Add', [graph.node('Unsqueeze', [this.#start, one]), upTo(count)]);
     // Padding behind the end of a row may lie beyond the last position; nobody reads what becomes of it.
     this.#positions = graph.node('Min', [positions, graph.integers(shape.context - 1)]);
+    // The heads that share keys become rows of one matrix, and each of them sees the same.
+    const rows = graph.node('Concat', Array(group).fill(positions), { axis: 1 });
     const seen = graph.node('LessOrEqual', [
       upTo(context),
-      graph.node('Unsqueeze', [positions, graph.integers(2)]),
+      graph.node('Unsqueeze', [rows, graph.integers(2)]),
     ]);
     const mask = graph.node('Where', [seen, number(graph, 0), number(graph, UNSEEN)]);
-    this.#mask = graph.node('Unsqueeze', [mask, graph.integers(1, 2)]);
+    this.#mask = graph.shaped(graph.node('Unsqueeze', [mask, one]), ['B', 1, 'GS', 'C']);
 
     const first = graph.node('Mul', [
       graph.node('Unsqueeze', [blocks, one]),
@@ -57,19 +60,25 @@ export class Attention {
       [1, kvHeads, 1],
       BigInt64Array.from({ length: kvHeads }, (_, head) => BigInt(head)),
     );
-    this.#places = graph.node('Add', [first, each]);
+    const parts = graph.constant(
+      [layers * 2, 1, 1, 1],
+      BigInt64Array.from({ length: layers * 2 }, (_, part) => BigInt(part * kvHeads)),
+    );
+    const places = graph.node('Add', [graph.node('Add', [first, each]), parts]);
+    this.#places = graph.nodes(
+      'Split',
+      [places],
+      { axis: 0, num_outputs: 2 * layers },
+      Array(2 * layers).fill(true),
+    );
     [this.#cos, this.#sin] = rotations(graph, shape);
 
-    const group = heads / kvHeads;
-    const shaped = (front: readonly number[], ...rest: readonly string[]) =>
-      graph.node('Concat', [graph.integers(...front), ...rest], { axis: 0 });
     this.#sizes = {
       heads: graph.integers(0, -1, kvHeads, headSize),
       queries: graph.integers(0, -1, kvHeads, group, headSize),
       rows: graph.integers(0, kvHeads, -1, headSize),
+      context: graph.node('Concat', [length(tokens, 0), graph.integers(kvHeads, -1, headSize)], { axis: 0 }),
       out: graph.integers(0, -1, heads * headSize),
-      scores: shaped([0, kvHeads, group], count, context),
-      scoreRows: shaped([0, kvHeads, -1], context),
     };
   }
 
@@ -91,15 +100,15 @@ export class Attention {
     const split = graph.node('Transpose', [graph.node('Reshape', [queries, sizes.queries])], {
       perm: [0, 2, 3, 1, 4],
     });
-    const rows = graph.node('Reshape', [split, sizes.rows]);
+    const rows = graph.shaped(graph.node('Reshape', [split, sizes.rows]), ['B', kvHeads, 'GS', headSize]);
     const allKeys = this.#context(2 * layer, keys);
     const allValues = this.#context(2 * layer + 1, values);
     const scores = graph.contrib('FusedMatMul', [rows, allKeys], {
       transB: 1,
       alpha: { float: headSize ** -0.5 },
     });
-    const masked = graph.node('Add', [graph.node('Reshape', [scores, sizes.scores]), this.#mask]);
-    const shares = graph.node('Softmax', [graph.node('Reshape', [masked, sizes.scoreRows])], { axis: -1 });
+    const masked = graph.node('Add', [scores, this.#mask]);
+    const shares = graph.node('Softmax', [masked], { axis: -1 });
     const sums = graph.node('MatMul', [shares, allValues]);
     const apart = graph.node('Reshape', [sums, graph.integers(0, kvHeads, group, -1, headSize)]);
     return graph.node('Reshape', [graph.node('Transpose', [apart], { perm: [0, 3, 1, 2, 4] }), sizes.out]);
@@ -108,15 +117,14 @@ export class Attention {
   /** Keys or values of the whole context, new ones included: [B, K, C, D]. `part` counts keys and values over layers. */
   #context(part: number, fresh: string): string {
     const graph = this.#graph;
-    const places = graph.node('Add', [this.#places, graph.integers(part * this.#shape.kvHeads)]);
-    const stored = graph.node('Reshape', [
-      graph.node('Gather', ['kv', places], { axis: 0 }),
-      this.#sizes.rows,
-    ]);
+    const { kvHeads, headSize } = this.#shape;
+    const all = ['B', kvHeads, 'C', headSize];
+    const found = graph.node('Gather', ['kv', this.#places[part] as string], { axis: 0 });
+    const stored = graph.shaped(graph.node('Reshape', [found, this.#sizes.context]), all);
     const heads = graph.node('Transpose', [graph.node('Reshape', [fresh, this.#sizes.heads])], {
       perm: [0, 2, 1, 3],
     });
-    return graph.node('TensorScatter', [stored, heads, this.#start], { axis: -2 });
+    return graph.shaped(graph.node('TensorScatter', [stored, heads, this.#start], { axis: -2 }), all);
   }
 }
 

@@ -94,6 +94,15 @@ export class Graph {
     return name;
   }
 
+  /**
+   * Says what shape a value of floats has, and returns it. Names of dimensions that the runtime cannot find out by itself let it
+   * see that two values are equally large, so that one may take the memory of the other.
+   */
+  shaped(value: string, dimensions: readonly Dimension[]): string {
+    this.#graph.message(13, valueInfo(value, 'float', dimensions));
+    return value;
+  }
+
   /** Makes a value an output under this name. */
   output(name: string, from: string, type: ElementType, dimensions: readonly Dimension[]): void {
     this.#node('Identity', [from], [name], {}, ONNX);
