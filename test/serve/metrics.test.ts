@@ -65,6 +65,24 @@ test('a page has the format of Prometheus, and the names of vLLM', async () => {
   }
 });
 
+test('the part of the steps outside the model is that of their times, and 0 before the first step', async () => {
+  const ratio = (page: MetricsPage) => page.value('headrace:engine_time_ratio');
+  const fresh = await tinyEngine({ maxNumSeqs: 4 });
+  const other = await serve(fresh.engine, {});
+  try {
+    expect(ratio(await MetricsPage.of(other.url))).toBe(0);
+  } finally {
+    await other.front.close();
+    await fresh.close();
+  }
+  await (await ask({ max_tokens: 40 })).text();
+  const page = await MetricsPage.of(server.url);
+  const own = page.value('headrace:engine_seconds_total');
+  const all = own + page.value('headrace:model_seconds_total');
+  expect(own).toBeGreaterThan(0);
+  expect(ratio(page) * all).toBeCloseTo(own, 9);
+});
+
 test('buckets rise to the count, and hold what they say', async () => {
   await (await ask()).text();
   const page = await MetricsPage.of(server.url);

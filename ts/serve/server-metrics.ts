@@ -60,6 +60,13 @@ export class ServerMetrics {
         'Seconds of steps outside the model: scheduling, bookkeeping, choosing.',
         engine.ownMs / 1000,
       ),
+      one(
+        'headrace:engine_time_ratio',
+        'gauge',
+        'Part of the time of all steps that is outside the model, 0 to 1; 0 before the first.',
+        // Before the first step both are 0.
+        engine.ownMs / (engine.ownMs + engine.runMs || 1),
+      ),
       ...(deterministic === undefined
         ? []
         : [
