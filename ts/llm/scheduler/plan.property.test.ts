@@ -22,7 +22,14 @@ const limits: fc.Arbitrary<SchedulerLimits> = fc
   })
   .map(({ more, ...rest }) => ({ ...rest, maxNumBatchedTokens: rest.maxNumSeqs + more }));
 
-/** A state and its limits: sequences that fit the limits, but whose numbers need not have come about in any run. */
+/**
+ * A state and its limits: sequences that fit the limits, but whose numbers need not have come about in any run.
+ *
+ * Each view is one that the block manager can give rise to. It says of a sequence that it waits for another only if the
+ * block that it needs next is full with tokens that are known, and one more is known behind it: the last token of a prompt is
+ * never found, so nobody waits for it. That leaves two tokens to compute at the least, with blocks or without. And it finds
+ * blocks for a sequence that holds some only where those are full.
+ */
 const states = fc
   .record({
     limits,
@@ -33,6 +40,7 @@ const states = fc
         priority: fc.integer({ min: -1, max: 1 }),
         tokens: fc.integer({ min: 1, max: 60 }),
         part: fc.double({ min: 0, max: 1, noNaN: true }),
+        finds: fc.double({ min: 0, max: 1, noNaN: true }),
         idle: fc.nat(4),
         leader: fc.nat(12),
         choices: fc.integer({ min: 1, max: 3 }),
@@ -44,23 +52,20 @@ const states = fc
     const { blockTokens, maxNumSeqs } = limits;
     const waiting: SequenceView[] = [];
     const started: SequenceView[] = [];
-    for (const [at, { kind, priority, tokens, part, idle, leader, ...rest }] of drawn.entries()) {
+    for (const [at, { kind, priority, tokens, part, finds, idle, leader, ...rest }] of drawn.entries()) {
       const choices = kind === 'decoding' ? 1 : Math.min(rest.choices, maxNumSeqs);
       const known = kind === 'decoding' || kind === 'prefilling' ? tokens + 1 : tokens;
-      const found = Math.floor((part * (known - 1)) / blockTokens);
-      const computed =
-        kind === 'decoding'
-          ? tokens
-          : kind === 'prefilling'
-            ? Math.floor(part * tokens)
-            : found * blockTokens;
-      const held =
-        kind === 'decoding' || kind === 'prefilling' ? Math.max(1, Math.ceil(computed / blockTokens)) : 0;
+      const own =
+        kind === 'decoding' ? tokens : kind === 'prefilling' ? Math.max(1, Math.floor(part * tokens)) : 0;
+      const held = Math.ceil(own / blockTokens);
+      const findable = own === held * blockTokens ? Math.floor((known - 1) / blockTokens) - held : 0;
+      const found = Math.floor(finds * findable);
+      const computed = own + found * blockTokens;
+      const behindNext = (Math.floor(computed / blockTokens) + 1) * blockTokens;
       const view = {
         ...{ sequence: 100 + at, arrival: at, priority, known, computed, held, choices },
-        idle: held > 0 ? 0 : Math.min(idle, found),
-        // Whoever has blocks and one token left waits for nobody.
-        leader: (held > 0 && known - computed === 1) || leader >= at ? 0 : 100 + leader,
+        idle: Math.min(idle, found),
+        leader: behindNext >= known || leader >= at ? 0 : 100 + leader,
       };
       const seats = started.reduce((sum, one) => sum + one.choices, 0);
       if (kind === 'waiting') waiting.push(view);
