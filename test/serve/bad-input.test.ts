@@ -67,12 +67,20 @@ describe('a message', () => {
     for (const value of ['text', 5, null, [], ['user', 'text']]) await message(value, '');
     for (const role of ['tool', 'function'])
       await message({ role, content: 'x' }, '.role', 'unsupported_parameter');
-    for (const role of ['User', '', 5, null, undefined, {}, ['user'], '__proto__'])
+    for (const role of ['User', '', 5, {}, ['user'], '__proto__'])
       await message({ role, content: 'x' }, '.role');
-    for (const content of [5, null, undefined, {}, true])
-      await message({ role: 'user', content }, '.content');
+    for (const content of [5, {}, true]) await message({ role: 'user', content }, '.content');
+    for (const nothing of [null, undefined]) {
+      const missing = 'missing_required_parameter';
+      await message({ role: nothing, content: 'x' }, '.role', missing);
+      await message({ role: 'user', content: nothing }, '.content', missing);
+      await message(
+        { role: 'user', content: [{ type: 'text', text: nothing }] },
+        '.content[0].text',
+        missing,
+      );
+    }
     await message({ role: 'user', content: ['x'] }, '.content[0]');
-    await message({ role: 'user', content: [{ type: 'text' }] }, '.content[0].text');
     await message({ role: 'user', content: [{ type: 'text', text: 5 }] }, '.content[0].text');
   });
 
@@ -92,6 +100,8 @@ describe('a message', () => {
     await message({ role: 'assistant', content: 'x', tool_calls: [call] }, '.tool_calls', unsupported);
     await message({ role: 'assistant', content: 'x', function_call: {} }, '.function_call', unsupported);
     await message({ role: 'user', content: 'x', name: 'me' }, '.name', unsupported);
+    const part = { type: 'text', text: 'x', cache_control: { type: 'ephemeral' } };
+    await message({ role: 'user', content: [part] }, '.content[0].cache_control', unsupported);
   });
 });
 
@@ -253,7 +263,13 @@ describe('an endpoint', () => {
   test('that turns texts into tokens and back takes nothing else', async () => {
     const bad = async (at: string, content: object, refusal: Refusal) =>
       on.expectRefusal(await on.server.post(at, content), refusal, `${at} ${JSON.stringify(content)}`);
-    for (const content of [{}, { prompt: 5 }, { prompt: '\ud800' }, { prompt: '' }])
+    const missing = { status: 400, code: 'missing_required_parameter' };
+    for (const content of [{}, { prompt: null }])
+      await bad('/tokenize', content, { ...missing, param: 'prompt' });
+    const nothing = { prompt: 'x', messages: null, model: null };
+    expect((await on.server.post('/tokenize', nothing)).status).toBe(200);
+    await bad('/detokenize', {}, { ...missing, param: 'tokens' });
+    for (const content of [{ prompt: 5 }, { prompt: '\ud800' }, { prompt: '' }])
       await bad('/tokenize', content, { status: 400, param: 'prompt' });
     await bad('/tokenize', { messages: [] }, { status: 400, param: 'messages' });
     await bad('/tokenize', { prompt: 'x', messages: [{ role: 'user', content: 'x' }] }, { status: 400 });
@@ -263,7 +279,7 @@ describe('an endpoint', () => {
       { status: 400, code: 'unknown_parameter' },
     );
     await bad('/tokenize', { prompt: 'x', model: 'other' }, { status: 404, param: 'model' });
-    for (const tokens of [undefined, 'text', [512], [-1], ['5'], {}])
+    for (const tokens of [[], '', 'text', [512], [-1], ['5'], {}])
       await bad('/detokenize', { tokens }, { status: 400, param: 'tokens' });
     await bad('/detokenize', { tokens: [5], prompt: 'x' }, { status: 400, code: 'unknown_parameter' });
   });

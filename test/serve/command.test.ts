@@ -226,9 +226,22 @@ describe('headrace serve refuses', () => {
   test('limits that cannot be', async () => {
     expect(await refusal(['tiny.gguf', '--port', '70000'])).toMatch(/a whole number from 0 to 65535/);
     expect(await refusal(['tiny.gguf', '--scheduling-policy', 'lifo'])).toMatch(/fcfs, priority/);
-    await using command = serve(['--max-model-len', '2000']);
-    const { code, err } = await command.ended;
-    expect([code, err]).toEqual([1, expect.stringMatching(/^HR_OPTION_INVALID: .*maxModelLen is 2000/)]);
+    for (const [args, what] of [
+      [['--max-model-len', '2000'], 'maxModelLen is 2000, and the context of the model is 1024 tokens'],
+      [
+        ['--max-model-len', '512', '--kv-blocks', '20'],
+        'maxModelLen is 512, and 20 blocks of the KV cache hold 304',
+      ],
+    ] as const) {
+      await using command = serve(args);
+      const { code, err } = await command.ended;
+      expect([code, err]).toEqual([1, expect.stringContaining(what)]);
+    }
+  });
+
+  test('an option that there is not, in two lines', async () => {
+    const err = await refusal(['tiny.gguf', '--prot', '8000']);
+    expect(err).toMatch(/^error: unknown option '--prot'\n\(Did you mean --port\?\)\n+Add --help .*\n$/);
   });
 
   test('a port that is taken', async () => {

@@ -10,7 +10,7 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 const program = new Command('headrace')
   .description('A stream processor for Node: TypeScript decides, Rust executes.')
   .version(version)
-  .showHelpAfterError();
+  .showHelpAfterError('Add --help to see what there is.');
 
 program
   .command('run')

@@ -68,13 +68,13 @@ export const SERVE_FLAGS: readonly ServeFlag[] = [
   { flags: '--max-num-seqs <n>', says: 'Sequences that run at a time.', range: [1, 1_024], otherwise: '64' },
   {
     flags: '--max-num-batched-tokens <n>',
-    says: 'New tokens of a step, prompts and answers together.',
+    says: 'New tokens of a step, prompts and answers together; at least `--max-num-seqs`.',
     range: [1, 2 ** 26],
     otherwise: '512, or `--max-num-seqs` if that is more',
   },
   {
     flags: '--kv-blocks <n>',
-    says: 'Blocks of 16 tokens of the KV cache.',
+    says: 'Blocks of 16 tokens of the KV cache, one of which holds nothing.',
     range: [2, 2 ** 26],
     otherwise: 'as many as 1 GiB holds, and at least one context',
   },
@@ -105,7 +105,7 @@ export const SERVE_FLAGS: readonly ServeFlag[] = [
   },
   {
     flags: '--max-requests-per-key <n>',
-    says: 'Open requests of one API key.',
+    says: 'Open requests of one API key; without keys, of all together.',
     range: [1, 60_000],
     otherwise: 'no limit of their own',
   },

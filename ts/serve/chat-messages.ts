@@ -1,7 +1,7 @@
 /** The messages of a chat, as they stand in the body of a request. */
 import type { ChatMessage } from '../llm/tokenizer/chat-template.ts';
 import { refused } from './api-error.ts';
-import { isObject, quoted, textOf } from './text.ts';
+import { isMissing, isObject, type Json, missing, quoted, textOf } from './text.ts';
 
 /** The roles that are served, and what they are to the model. `developer` is OpenAI's newer name for `system`. */
 const ROLES = new Map<unknown, ChatMessage['role']>([
@@ -21,6 +21,7 @@ export function chatMessages(value: unknown): ChatMessage[] {
 function messageOf(message: unknown, param: string): ChatMessage {
   if (!isObject(message)) throw refused(param, `'${param}' is an object with 'role' and 'content'.`);
   const { role, content, ...others } = message;
+  if (isMissing(role)) throw missing(`${param}.role`);
   if (role === 'tool' || role === 'function')
     throw refused(`${param}.role`, 'Messages of tools are not served.', 'unsupported_parameter');
   const known = ROLES.get(role);
@@ -28,17 +29,17 @@ function messageOf(message: unknown, param: string): ChatMessage {
     const roles = [...ROLES.keys()].join(', ');
     throw refused(`${param}.role`, `There is no role ${quoted(role)}; there are ${roles}.`);
   }
-  // An answer is often handed back as it came, with fields that hold nothing.
-  const filled = Object.entries(others).find(([, value]) => !holdsNothing(value));
-  if (filled !== undefined) {
-    const [name] = filled;
-    throw refused(
-      `${param}.${name.slice(0, 100)}`,
-      `${quoted(name)} of a message is not served.`,
-      'unsupported_parameter',
-    );
-  }
+  noneHolds(others, param, 'message');
   return { role: known, content: contentOf(content, `${param}.content`) };
+}
+
+/** An answer is often handed back as it came, with fields that hold nothing. */
+function noneHolds(others: Json, param: string, of: 'message' | 'part'): void {
+  const filled = Object.entries(others).find(([, value]) => !holdsNothing(value));
+  if (filled === undefined) return;
+  const [name] = filled;
+  const what = `${quoted(name)} of a ${of} is not served.`;
+  throw refused(`${param}.${name.slice(0, 100)}`, what, 'unsupported_parameter');
 }
 
 function holdsNothing(value: unknown): boolean {
@@ -52,10 +53,11 @@ function contentOf(content: unknown, param: string): string {
 
 function partOf(part: unknown, param: string): string {
   if (!isObject(part)) throw refused(param, `'${param}' is an object with 'type' and 'text'.`);
-  if (part.type === 'text') return textOf(part.text, `${param}.text`);
-  throw refused(
-    `${param}.type`,
-    `Parts of type ${quoted(part.type)} are not served; only 'text' is.`,
-    'unsupported_parameter',
-  );
+  const { type, text, ...others } = part;
+  if (type !== 'text') {
+    const what = `Parts of type ${quoted(type)} are not served; only 'text' is.`;
+    throw refused(`${param}.type`, what, 'unsupported_parameter');
+  }
+  noneHolds(others, param, 'part');
+  return textOf(text, `${param}.text`);
 }

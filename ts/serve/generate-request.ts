@@ -10,7 +10,7 @@ import {
   PRIORITY_RANGE,
   parametersOf,
 } from './parameters.ts';
-import { isObject, type Json, quoted, textOf } from './text.ts';
+import { isMissing, isObject, type Json, missing, quoted, textOf } from './text.ts';
 
 /** Tokens of a completion unless told, as OpenAI has it. */
 const COMPLETION_TOKENS = 16;
@@ -54,7 +54,7 @@ function presentParameters(body: Json, endpoint: Endpoint): Map<string, unknown>
     if (parameter === undefined) {
       throw refused(name.slice(0, 100), `There is no parameter ${quoted(name)}.`, 'unknown_parameter');
     }
-    if (value === null) continue;
+    if (isMissing(value)) continue;
     if (parameter.fate === 'refused' && !parameter.harmless?.(value)) throw notServed(parameter);
     if (parameter.fate === 'served') given.set(name, value);
   }
@@ -67,7 +67,7 @@ function notServed({ name, takes }: Parameter) {
 
 function required<T>(given: Map<string, unknown>, name: string, read: (value: unknown) => T): T {
   const value = given.get(name);
-  if (value === undefined) throw refused(name, `'${name}' is missing.`, 'missing_required_parameter');
+  if (isMissing(value)) throw missing(name);
   return read(value);
 }
 
@@ -82,16 +82,13 @@ export function promptOf(value: unknown, vocabulary: number, param = 'prompt'): 
   const one = Array.isArray(value) && typeof value[0] !== 'number' ? onlyPrompt(value) : value;
   if (!Array.isArray(one)) {
     const text = textOf(one, param);
-    if (text === '') throw refused(param, 'The prompt is empty.');
+    if (text === '') throw refused(param, `'${param}' is empty.`);
     return { param: 'prompt', text };
   }
-  if (one.length === 0) throw refused(param, 'The prompt is empty.');
+  if (one.length === 0) throw refused(param, `'${param}' is empty.`);
   const wrong = one.findIndex((token) => !(Number.isInteger(token) && token >= 0 && token < vocabulary));
   if (wrong >= 0)
-    throw refused(
-      param,
-      `The prompt's token at position ${wrong} is no whole number from 0 to ${vocabulary - 1}.`,
-    );
+    throw refused(param, `The token at position ${wrong} is no whole number from 0 to ${vocabulary - 1}.`);
   return { param: 'prompt', tokens: Uint32Array.from(one) };
 }
 

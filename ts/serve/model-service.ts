@@ -16,7 +16,7 @@ import type { RequestTimes } from './request-metrics.ts';
 import type { ServeLimits } from './serve-options.ts';
 import type { ServedEngine, ServedGeneration } from './served-engine.ts';
 import { ServerMetrics } from './server-metrics.ts';
-import { type Json, quoted } from './text.ts';
+import { isMissing, type Json, quoted } from './text.ts';
 
 /** Bytes of a body for a token of a prompt, until the prompt has been tokenised. */
 const BYTES_PER_TOKEN = 4;
@@ -79,13 +79,12 @@ export class ModelService {
     return this.#entered(request, caller, async (entered) => {
       const { model, prompt, messages, ...others } = await this.#body(entered);
       noOthers(others);
-      if (model !== undefined) this.#checkModel(model);
-      if (messages !== undefined && prompt !== undefined)
+      if (!isMissing(model)) this.#checkModel(model);
+      if (!isMissing(messages) && !isMissing(prompt))
         throw refused('messages', "'prompt' and 'messages' were given; one of them is possible.");
-      const asked: Prompt =
-        messages === undefined
-          ? promptOf(prompt, this.#engine.info.vocabulary)
-          : { param: 'messages', messages: chatMessages(messages) };
+      const asked: Prompt = isMissing(messages)
+        ? promptOf(prompt, this.#engine.info.vocabulary)
+        : { param: 'messages', messages: chatMessages(messages) };
       const tokens = await this.#encode(asked, entered);
       return Response.json({
         ...{ count: tokens.length, max_model_len: this.#engine.info.context },
@@ -98,7 +97,7 @@ export class ModelService {
     return this.#entered(request, caller, async (entered) => {
       const { model, tokens, ...others } = await this.#body(entered);
       noOthers(others);
-      if (model !== undefined) this.#checkModel(model);
+      if (!isMissing(model)) this.#checkModel(model);
       const asked = promptOf(tokens, this.#engine.info.vocabulary, 'tokens');
       if (!('tokens' in asked)) throw refused('tokens', "'tokens' is a list of tokens.");
       return Response.json({ prompt: await abortable(this.#engine.decode(asked.tokens), entered.signal) });

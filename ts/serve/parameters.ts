@@ -90,7 +90,12 @@ export const PARAMETERS: readonly Parameter[] = [
     'maxTokens',
     'Unless given: 16 for completions, for chats what the context has room for.',
   ),
-  number('max_completion_tokens', 'maxTokens', 'The same as `max_tokens`; not both.', CHAT),
+  number(
+    'max_completion_tokens',
+    'maxTokens',
+    'The same as `max_tokens`; both only if they are equal.',
+    CHAT,
+  ),
   number('min_tokens', 'minTokens', 'At most `max_tokens`.'),
   served('ignore_eos', 'true, false', 'Whether end-of-text tokens are like others.', BOTH, 'ignoreEos'),
   served(

@@ -49,11 +49,12 @@ export function limitsOf(options: PlainEngineOptions, shape: ModelShape): CoreLi
   );
   const room = (kvBlocks - 1) * BLOCK_TOKENS;
   const maxModelLen = whole('maxModelLen', options.maxModelLen ?? Math.min(shape.context, room), 2);
-  if (maxModelLen > Math.min(shape.context, room)) {
+  if (maxModelLen > shape.context)
+    throw invalid(`maxModelLen is ${maxModelLen}, and the context of the model is ${shape.context} tokens`);
+  if (maxModelLen > room)
     throw invalid(
-      `maxModelLen is ${maxModelLen}, and the context of the model is ${shape.context} tokens, of which ${kvBlocks} blocks hold ${room}`,
+      `maxModelLen is ${maxModelLen}, and ${kvBlocks} blocks of the KV cache hold ${room} tokens`,
     );
-  }
   const maxNumSeqs = whole('maxNumSeqs', options.maxNumSeqs ?? 64, 1, 1_024);
   return {
     ...{ kvBlocks, maxModelLen, maxNumSeqs, maxRunCells: RUN_CELLS_MAX },
