@@ -173,6 +173,12 @@ export interface BindingDriver extends CallPort {
   metrics(): string;
 }
 
+/** The memory that the process has of its own at the moment at which this is made; none where the system does not tell. */
+export interface BindingMappings {
+  /** Puts large pages under the large parts mapped since then, with what is in them; the bytes for which that was done. */
+  enlargePagesSince(): number;
+}
+
 /**
  * The bookkeeping of a paged KV cache (`crates/kv`), used through `llm/block-manager.ts`. Sequences go by number, salts and
  * names of blocks have 32 bytes. Everything is synchronous, and arrays that are returned are the caller's.
@@ -246,6 +252,7 @@ export interface Native {
     prefixCache: boolean,
   ) => BindingBlockManager;
   BindingSampler: new () => BindingSampler;
+  BindingMappings: new () => BindingMappings;
   /** Opens and locks a checkpoint folder; creates it when it is missing. */
   openStore(folder: string): Promise<BindingStore>;
   /** Renames pending files to their final names, idempotently; `committables` is the JSON of `Committable[]`. */
@@ -272,6 +279,10 @@ export interface Native {
   ): void;
   /** Copies blocks of `pool`, pair after pair. */
   copyBlocks(pool: Float32Array, blockFloats: number, copies: Int32Array): void;
+  /** Asks the system for large pages under a pool that is still to be written; it may have none. */
+  preferLargePages(pool: Float32Array): void;
+  /** Has the system find memory for `count` floats from `start` on, or for those that there are; whether it did. O(count). */
+  populate(pool: Float32Array, start: number, count: number): boolean;
   /** Encodes the batch in `buffers` as an Arrow IPC stream. */
   encodeIpc(schema: string, layout: Layout, buffers: Uint8Array[]): Uint8Array;
 }

@@ -9,7 +9,7 @@ import type { Model } from '../../ts/llm/model.ts';
 
 const LIMITS: CoreLimits = {
   ...{ kvBlocks: 65, watermark: 1, maxNumSeqs: 16, maxNumBatchedTokens: 64, maxModelLen: 256, maxQueue: 64 },
-  ...{ maxRunCells: 2 ** 22, prefixCache: true, policy: 'fcfs' },
+  ...{ maxChunkTokens: 1_024, maxRunCells: 2 ** 22, prefixCache: true, policy: 'fcfs' },
 };
 
 export interface CoreHarness {

@@ -76,7 +76,8 @@ export const SERVE_FLAGS: readonly ServeFlag[] = [
     flags: '--kv-blocks <n>',
     says: 'Blocks of 16 tokens of the KV cache, one of which holds nothing.',
     range: [2, 2 ** 26],
-    otherwise: 'as many as 1 GiB holds, and at least one context',
+    otherwise:
+      'as many as 1 GiB holds, or twice what `--max-num-seqs` contexts need if that is less; at least one context',
   },
   {
     flags: '--scheduling-policy <name>',

@@ -42,7 +42,10 @@ fn bytes<T>(slice: &[T]) -> Range<usize> {
 }
 
 /// The pool's memory, if none of `others` is a part of it.
-fn borrow<'pool>(pool: &'pool mut Float32ArraySlice<'_>, others: &[Range<usize>]) -> napi::Result<&'pool mut [f32]> {
+pub(crate) fn borrow<'pool>(
+    pool: &'pool mut Float32ArraySlice<'_>,
+    others: &[Range<usize>],
+) -> napi::Result<&'pool mut [f32]> {
     let own = bytes(pool);
     if others.iter().any(|other| other.start.max(own.start) < other.end.min(own.end)) {
         return Err(Error::internal("an argument lies in the pool that is written")).raise();

@@ -9,6 +9,7 @@ mod driver;
 mod error;
 mod job;
 mod kv;
+mod memory;
 mod sample;
 mod store;
 

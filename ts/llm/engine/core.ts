@@ -6,6 +6,7 @@
 import { HeadraceError } from '../../errors.ts';
 import { BlockManager, type Reservation } from '../block-manager.ts';
 import { BLOCK_TOKENS } from '../import/shape.ts';
+import { PoolMemory } from '../runner/pool-memory.ts';
 import type { KvPool, ModelRunner, StepResult } from '../runner/runner.ts';
 import { copyBlocks, scatter } from '../runner/scatter.ts';
 import { costOf } from '../scheduler/cost.ts';
@@ -31,6 +32,7 @@ export interface CoreLimits {
   readonly maxNumBatchedTokens: number;
   readonly maxModelLen: number;
   readonly maxQueue: number;
+  readonly maxChunkTokens: number;
   readonly maxRunCells: number;
   readonly prefixCache: boolean;
   readonly policy: PolicyName;
@@ -60,6 +62,7 @@ export class EngineCore {
   readonly #policy: Policy;
   readonly #cost: RunCost;
   readonly #pool: KvPool;
+  readonly #memory: PoolMemory;
   readonly #chooser: Chooser;
   readonly #log: (event: EngineEvent) => void;
   /** What waits for the border between two runs. */
@@ -85,12 +88,18 @@ export class EngineCore {
     });
     this.requests = new RequestTable(this.blocks, parts.tokens, parts.salt, limits);
     this.#pool = parts.runner.pool(limits.kvBlocks);
+    this.#memory = new PoolMemory(this.#pool);
     this.#chooser = new Chooser(parts.tokens, parts.runner.shape.vocabulary);
   }
 
   /** Whether there is nothing to do. */
   get idle(): boolean {
     return this.requests.size === 0;
+  }
+
+  /** Has memory found for the next part of the KV cache; false if there is none left. Something to do while idle. */
+  findMemory(): boolean {
+    return this.#memory.next();
   }
 
   /** Takes a request. Throws `HR_CONTEXT_LENGTH`, `HR_KV_CAPACITY` or `HR_QUEUE_FULL` for one that it does not take. */

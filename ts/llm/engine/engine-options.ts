@@ -8,7 +8,10 @@ import type { EngineEvent } from './engine-event.ts';
 
 /** Whatever is not given has the default that stands with it. */
 export interface EngineOptions extends ModelOptions {
-  /** Blocks of 16 tokens of the KV cache; as many as take 1 GiB, and at least one whole context. */
+  /**
+   * Blocks of 16 tokens of the KV cache; as many as take 1 GiB, or as twice as many whole contexts as run at a time need if
+   * that is less, and at least one whole context.
+   */
   readonly kvBlocks?: number;
   /** Sequences that run at a time; 64. */
   readonly maxNumSeqs?: number;
@@ -38,15 +41,19 @@ export const KV_BYTES = 2 ** 30;
 /** Rows × new tokens × tokens of context of one run: what bounds the memory that it takes. */
 export const RUN_CELLS_MAX = 2 ** 22;
 
+/**
+ * Tokens of a prompt in one step. A longer chunk is no faster for each of its tokens, as most of them do not see the rest of it, and
+ * the next tokens of others wait for it.
+ */
+export const CHUNK_TOKENS_MAX = 256;
+
 /** The limits of an engine for a model of this shape. Throws `HR_OPTION_INVALID` for options that cannot be. */
 export function limitsOf(options: PlainEngineOptions, shape: ModelShape): CoreLimits {
   const blockBytes = shape.layers * 2 * shape.kvHeads * BLOCK_TOKENS * shape.headSize * 4;
   const perContext = Math.ceil((options.maxModelLen ?? shape.context) / BLOCK_TOKENS) + 1;
-  const kvBlocks = whole(
-    'kvBlocks',
-    options.kvBlocks ?? Math.max(perContext, Math.floor(KV_BYTES / blockBytes)),
-    2,
-  );
+  const maxNumSeqs = whole('maxNumSeqs', options.maxNumSeqs ?? 64, 1, 1_024);
+  const useful = Math.min(Math.floor(KV_BYTES / blockBytes), 2 * maxNumSeqs * perContext);
+  const kvBlocks = whole('kvBlocks', options.kvBlocks ?? Math.max(perContext, useful), 2);
   const room = (kvBlocks - 1) * BLOCK_TOKENS;
   const maxModelLen = whole('maxModelLen', options.maxModelLen ?? Math.min(shape.context, room), 2);
   if (maxModelLen > shape.context)
@@ -55,9 +62,8 @@ export function limitsOf(options: PlainEngineOptions, shape: ModelShape): CoreLi
     throw invalid(
       `maxModelLen is ${maxModelLen}, and ${kvBlocks} blocks of the KV cache hold ${room} tokens`,
     );
-  const maxNumSeqs = whole('maxNumSeqs', options.maxNumSeqs ?? 64, 1, 1_024);
   return {
-    ...{ kvBlocks, maxModelLen, maxNumSeqs, maxRunCells: RUN_CELLS_MAX },
+    ...{ kvBlocks, maxModelLen, maxNumSeqs, maxChunkTokens: CHUNK_TOKENS_MAX },
     // Every running sequence can go on by a token in each step.
     maxNumBatchedTokens: whole(
       'maxNumBatchedTokens',
@@ -65,6 +71,7 @@ export function limitsOf(options: PlainEngineOptions, shape: ModelShape): CoreLi
       maxNumSeqs,
     ),
     maxQueue: whole('maxQueue', options.maxQueue ?? 256, 0, 60_000),
+    maxRunCells: RUN_CELLS_MAX,
     watermark: whole('watermark', options.watermark ?? Math.floor(kvBlocks / 100), 0, kvBlocks - 2),
     prefixCache: options.prefixCache ?? true,
     policy: options.policy ?? 'fcfs',

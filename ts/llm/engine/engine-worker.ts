@@ -90,6 +90,10 @@ async function start({ file, options }: EngineData, gate: NativeGate) {
       stepping = false;
       say([]);
     }
+    await prepare();
+  };
+  const prepare = async () => {
+    while (core.idle && core.findMemory()) await turn();
   };
   const add = (request: NewRequest) => {
     try {
@@ -113,6 +117,7 @@ async function start({ file, options }: EngineData, gate: NativeGate) {
     resetPrefixCache: () =>
       new Promise<number>((resolve) => core.betweenRuns(() => resolve(core.blocks.resetPrefixCache()))),
   };
+  void prepare();
   const onSaid = (said: ToEngine) => ('add' in said ? add(said.add) : core.cancel(said.cancel));
   return { ready: { info, use: model.use } satisfies EngineReady, methods, onSaid };
 }

@@ -11,7 +11,7 @@ import { type ModelShape, readShape } from './shape.ts';
 import type { Use } from './use.ts';
 
 /** Counts up when the same file makes another graph. */
-const IMPORTER_VERSION = 2;
+const IMPORTER_VERSION = 3;
 
 const GRAPH = 'model.onnx';
 const DATA = 'model.onnx.data';

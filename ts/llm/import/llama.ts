@@ -54,7 +54,11 @@ export function buildLlama(graph: Graph, gguf: Gguf, shape: ModelShape, activati
     ]);
     const keys = attention.rotate(k, kvHeads);
     fresh.push(keys, values);
-    const seen = attention.attend(layer, attention.rotate(q, heads), keys, values);
+    let seen = attention.attend(layer, attention.rotate(q, heads), keys, values);
+    const last = layer + 1 === shape.layers;
+    // Behind the last attention the tokens do not meet again, and only those that are asked for go on: [R, hidden] from here.
+    if (last)
+      [stream, seen] = [graph.node('GatherND', [stream, score]), graph.node('GatherND', [seen, score])];
     const [attended = ''] = linears.products(seen, [matrix('attn_output', hidden, heads * headSize)]);
     addAndNorm(attended, norm(`blk.${layer}.ffn_norm`));
     const [gate = '', up = ''] = linears.products(normed, [
@@ -63,12 +67,9 @@ export function buildLlama(graph: Graph, gguf: Gguf, shape: ModelShape, activati
     ]);
     const gated = graph.node('Mul', [graph.node('Mul', [gate, graph.node('Sigmoid', [gate])]), up]);
     const [fed = ''] = linears.products(gated, [matrix('ffn_down', hidden, inner)]);
-    addAndNorm(fed, norm(layer + 1 < shape.layers ? `blk.${layer + 1}.attn_norm` : 'output_norm'));
+    addAndNorm(fed, norm(last ? 'output_norm' : `blk.${layer + 1}.attn_norm`));
   }
-  const logits = linears.multiply(
-    graph.node('GatherND', [normed, score]),
-    head(weights, linears, shape, embedding),
-  );
+  const logits = linears.multiply(normed, head(weights, linears, shape, embedding));
   weights.refuseUnused();
   outputs(graph, shape, logits, graph.node('Concat', fresh, { axis: -1 }));
 }

@@ -1,5 +1,6 @@
 /** Runs models on the CPU through onnxruntime-node. A step blocks the thread that it runs on. */
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { native } from '../../binding.ts';
 import { HeadraceError } from '../../errors.ts';
 import { BLOCK_TOKENS, type ModelShape } from '../import/shape.ts';
 import { type LoadedRuntime, loadRuntime, type Runtime } from './load-runtime.ts';
@@ -27,6 +28,7 @@ export class CpuRunner implements ModelRunner {
     const threads = options.threads === undefined ? {} : { intraOpNumThreads: options.threads };
     const { gate = new NativeGate() } = options;
     const loaded = await gate.pass(() => loadRuntime());
+    const before = new native.BindingMappings();
     const session = await gate.pass(() =>
       loaded.runtime.InferenceSession.create(graph, {
         ...threads,
@@ -34,6 +36,8 @@ export class CpuRunner implements ModelRunner {
         logSeverityLevel: 3,
       }),
     );
+    // Every step reads all of the weights, which the runtime has just put somewhere.
+    before.enlargePagesSince();
     return new CpuRunner(loaded, session, shape, gate);
   }
 
@@ -52,7 +56,9 @@ export class CpuRunner implements ModelRunner {
 
   pool(blocks: number): KvPool {
     const { layers, kvHeads, headSize } = this.shape;
-    return { blocks, data: new Float32Array(blocks * layers * 2 * kvHeads * BLOCK_TOKENS * headSize) };
+    const data = new Float32Array(blocks * layers * 2 * kvHeads * BLOCK_TOKENS * headSize);
+    native.preferLargePages(data);
+    return { blocks, data };
   }
 
   async run(step: Step, pool: KvPool): Promise<StepResult> {

@@ -18,6 +18,7 @@ const limits: fc.Arbitrary<SchedulerLimits> = fc
     more: fc.nat(60),
     blockTokens: fc.integer({ min: 1, max: 8 }),
     watermark: fc.nat(3),
+    maxChunkTokens: fc.integer({ min: 1, max: 100 }),
     maxRunCells: fc.integer({ min: 1, max: 4_000 }),
   })
   .map(({ more, ...rest }) => ({ ...rest, maxNumBatchedTokens: rest.maxNumSeqs + more }));
@@ -86,7 +87,7 @@ test('a plan keeps to the limits and to the order of precedence', () => {
       expect(runs.every((run) => run.length > 0)).toBe(true);
       for (const { count, view } of rows) {
         expect(count).toBeGreaterThan(0);
-        expect(count).toBeLessThanOrEqual(view.known - view.computed);
+        expect(count).toBeLessThanOrEqual(Math.min(view.known - view.computed, limits.maxChunkTokens));
       }
       expect(sum(rows.map(({ count }) => count))).toBeLessThanOrEqual(limits.maxNumBatchedTokens);
       const fresh = rows.filter(({ view }) => state.waiting.includes(view));

@@ -5,7 +5,14 @@ import { fcfs, priority, victim } from './policy.ts';
 import type { Policy, SchedulerLimits, SchedulerState, SequenceView, StepPlan } from './step-plan.ts';
 
 const LIMITS: SchedulerLimits = {
-  ...{ maxNumSeqs: 8, maxNumBatchedTokens: 64, blockTokens: 16, watermark: 2, maxRunCells: 1_000_000 },
+  ...{
+    maxNumSeqs: 8,
+    maxNumBatchedTokens: 64,
+    blockTokens: 16,
+    watermark: 2,
+    maxRunCells: 1_000_000,
+    maxChunkTokens: 1_000,
+  },
 };
 
 function view(sequence: number, known: number, more: Partial<SequenceView> = {}): SequenceView {
@@ -57,6 +64,26 @@ test('a chunk ends with a block, unless the prompt does or there is less than a 
   expect(rows({ started: [view(1, 100, { computed: 20, held: 2 })] }, { maxNumBatchedTokens: 5 })).toEqual([
     [1, 5],
   ]);
+});
+
+test('a long prompt is cut into chunks of about the same size', () => {
+  const counts = (known: number, limits: Partial<SchedulerLimits> = {}) => {
+    const found: number[] = [];
+    for (let computed = 0; computed < known; computed += found.at(-1) as number) {
+      const held = computed / 16;
+      const state =
+        computed === 0 ? { waiting: [view(1, known)] } : { started: [view(1, known, { computed, held })] };
+      const some = { maxNumBatchedTokens: 512, maxChunkTokens: 256, ...limits };
+      found.push(rows(state, some)[0]?.[1] as number);
+    }
+    return found;
+  };
+  expect(counts(256)).toEqual([256]);
+  expect(counts(257)).toEqual([144, 113]);
+  expect(counts(528)).toEqual([176, 176, 176]);
+  expect(counts(530)).toEqual([192, 176, 162]);
+  expect(counts(528, { maxChunkTokens: 512 })).toEqual([272, 256]);
+  expect(counts(528, { maxNumBatchedTokens: 64 }).slice(0, 2)).toEqual([64, 64]);
 });
 
 test('a chunk of a prompt is no larger than a run may be', () => {

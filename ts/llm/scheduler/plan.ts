@@ -121,7 +121,10 @@ class Step {
     return view.idle + Math.max(0, Math.ceil((view.computed + count) / this.limits.blockTokens) - table);
   }
 
-  /** As many of the next tokens of a prompt as the tokens left, so many free blocks and the size of a run allow; perhaps 0. */
+  /**
+   * As many of the next tokens of a prompt as the tokens left, so many free blocks and the sizes of a chunk and of a run allow;
+   * perhaps 0.
+   */
   chunk(view: SequenceView, free: number): number {
     const { blockTokens, maxRunCells } = this.limits;
     const { computed } = view;
@@ -129,10 +132,17 @@ class Step {
     // The most tokens w with w · (computed + w, rounded up to a block) ≤ maxRunCells, or nearly so many.
     const end = computed + blockTokens - 1;
     const wide = Math.max(1, Math.floor((Math.sqrt(end * end + 4 * maxRunCells) - end) / 2));
-    const count = Math.max(0, Math.min(left(view), this.tokens, held, wide));
+    const count = Math.max(0, Math.min(left(view), this.tokens, held, wide, this.#part(view)));
     // A chunk that ends with a block makes that block one that others find.
     const whole = count - ((computed + count) % blockTokens);
     return count === left(view) || whole <= 0 ? count : whole;
+  }
+
+  /** The chunk of a prompt that is cut into as few as can be, of about the same size and of whole blocks. */
+  #part(view: SequenceView): number {
+    const { blockTokens, maxChunkTokens } = this.limits;
+    const chunks = Math.ceil(left(view) / maxChunkTokens);
+    return Math.min(maxChunkTokens, Math.ceil(left(view) / chunks / blockTokens) * blockTokens);
   }
 
   /** Blocks in the table of a sequence once it has taken hold of those that it finds. */

@@ -39,6 +39,8 @@ export interface SchedulerLimits {
   readonly blockTokens: number;
   /** Blocks that stay free when a sequence without blocks is given some while others have some. */
   readonly watermark: number;
+  /** Most tokens of a prompt that a step computes; a longer one is cut into chunks of about the same size. */
+  readonly maxChunkTokens: number;
   /** Most rows × width × context tokens of one run: what bounds its memory. */
   readonly maxRunCells: number;
 }

@@ -20,7 +20,7 @@ const TIMES: StepTimes = {
 };
 const LIMITS: CoreLimits = {
   ...{ kvBlocks: 129, watermark: 1, maxNumSeqs: 16, maxNumBatchedTokens: 128, maxModelLen: 512 },
-  ...{ maxQueue: 1_000, maxRunCells: 2 ** 22, prefixCache: true, policy: 'fcfs' },
+  ...{ maxQueue: 1_000, maxChunkTokens: 256, maxRunCells: 2 ** 22, prefixCache: true, policy: 'fcfs' },
 };
 const MIX: RequestMix = {
   ...{ prompt: [5, 150], output: [1, 40], shared: { part: 0.4, texts: 2, tokens: 64 } },
