@@ -1,8 +1,8 @@
 /** What is asked of the engine alone: what HTTP costs, what a cached prefix saves, what equal prefixes are computed. */
 import type { EngineMetrics } from '../../ts/llm/engine/metrics.ts';
 import type { Cells } from '../lib/report.ts';
-import type { RunSize } from '../lib/run-samples.ts';
 import { alternate, ratios, type Summary, spread } from '../lib/statistics.ts';
+import type { RunSizes } from './bare.ts';
 import { BESIDE } from './beside.ts';
 import { askOverHttp } from './over-http.ts';
 import { OWN_TOKENS, PREFIX_TOKENS, type Prompts } from './prompts.ts';
@@ -53,14 +53,16 @@ const http: Measure = async (sides, prompts, rounds) => {
 /** The first token behind a cached prefix, beside a run of the same tokens without an engine, and beside a cold prompt. */
 const hit: Measure = async (sides, { shared }, rounds) => {
   const [first = [], second = []] = shared;
-  const own: RunSize = { rows: 1, width: OWN_TOKENS, context: PREFIX_TOKENS + OWN_TOKENS };
+  // What the engine runs for the first prompt, and then for the second.
+  const own = { rows: 1, width: OWN_TOKENS, context: PREFIX_TOKENS + OWN_TOKENS };
+  const runs: RunSizes = [{ rows: 1, width: PREFIX_TOKENS, context: PREFIX_TOKENS }, own, own];
   const { hits, bare, cold } = await alternate(
     {
       hits: async () => {
         await sides.ask('headrace', { prompts: [first], tokens: 1 });
         return (await sides.ask('headrace', { prompts: [second], tokens: 1, warm: true })).ms;
       },
-      bare: async () => (await sides.peer('bare')).call<number>('run', own),
+      bare: async () => (await sides.peer('bare')).call<number>('run', runs),
       cold: async () => (await sides.ask('headrace', { prompts: [first], tokens: 1 })).ms,
     },
     rounds,

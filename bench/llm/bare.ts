@@ -2,8 +2,11 @@
 import { Model } from '../../ts/llm/model.ts';
 import type { KvPool } from '../../ts/llm/runner/runner.ts';
 import { collectGarbage, serve } from '../lib/peer.ts';
-import { measureRun, RUN_BLOCKS, type RunSize } from '../lib/run-samples.ts';
+import { measureRun, type RunSize, writtenPool } from '../lib/run-samples.ts';
 import type { Setup } from './question.ts';
+
+/** Runs one behind the other, of which the last is the one that is timed. */
+export type RunSizes = readonly [...before: RunSize[], timed: RunSize];
 
 let model: Model;
 let pool: KvPool;
@@ -11,11 +14,12 @@ let pool: KvPool;
 serve({
   load: async ({ file, threads }: Setup): Promise<void> => {
     model = await Model.load(file, { threads });
-    pool = model.runner.pool(RUN_BLOCKS);
+    pool = writtenPool(model.runner);
   },
-  /** Milliseconds of one run. */
-  run: (size: RunSize): Promise<number> => {
+  /** Milliseconds of the last run. The others are there because a model that has rested is slower at first. */
+  run: async (sizes: RunSizes): Promise<number> => {
+    for (const size of sizes.slice(0, -1)) await measureRun(model.runner, pool, size);
     collectGarbage();
-    return measureRun(model.runner, pool, size);
+    return measureRun(model.runner, pool, sizes.at(-1) as RunSize);
   },
 });

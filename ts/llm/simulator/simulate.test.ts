@@ -5,9 +5,11 @@ import { forAll } from '../../../test/seeds.ts';
 import type { CoreLimits } from '../engine/core.ts';
 import { EngineCore } from '../engine/core.ts';
 import type { EngineEvent } from '../engine/engine-event.ts';
+import { BLOCK_TOKENS } from '../import/shape.ts';
 import { runCost } from '../scheduler/cost.ts';
 import type { PolicyName } from '../scheduler/policy.ts';
 import { type ArrivalTrace, promptLength } from './arrival-trace.ts';
+import { seededRandom } from './random.ts';
 import { burstTrace, poissonTrace, type RequestMix } from './random-trace.ts';
 import { requestOf, SILENT, type SimulatedEngine, simulate } from './simulate.ts';
 import { SimulatedRunner, VirtualClock } from './simulated-runner.ts';
@@ -245,6 +247,33 @@ test('times that are fitted to a log are those that made it', async () => {
     expect(run(rows, width, context) / expected(rows, width, context)).toBeCloseTo(1, 6);
     expect(ownTime(fitted.own, rows, width) / ownTime(TIMES.own, rows, width)).toBeCloseTo(1, 6);
   }
+});
+
+test('fitted times add up to those of the log, also where some steps were held up', async () => {
+  const random = seededRandom(11);
+  const { events } = await simulate(
+    poissonTrace({ seed: 9, requests: 80, perSecond: 6, mix: MIX }),
+    engine(),
+  );
+  const held = () => (random() < 0.1 ? 6 : 1);
+  const log = events.map((event): EngineEvent => {
+    if (event.kind === 'run') return { ...event, ms: event.ms * held() };
+    return event.kind === 'step' ? { ...event, ownMs: event.ownMs * held() } : event;
+  });
+  const fitted = fitStepTimes(log);
+  const [run, expected] = [runCost(fitted.run), runCost(TIMES.run)];
+  let [inRuns, besides] = [0, 0];
+  for (const event of log) {
+    if (event.kind !== 'run') continue;
+    const { rows, width, blocks } = event;
+    inRuns += run(rows, width, blocks * BLOCK_TOKENS);
+    besides += ownTime(fitted.own, rows, width);
+  }
+  expect(inRuns).toBeCloseTo(sum(log.map((event) => (event.kind === 'run' ? event.ms : 0))), 6);
+  expect(besides).toBeCloseTo(sum(log.map((event) => (event.kind === 'step' ? event.ownMs : 0))), 6);
+  // The slow ones are no reason to take one kind of run for slower than another.
+  const proportion = (cost: typeof run) => cost(1, 100, 160) / cost(8, 1, 256);
+  expect(proportion(run) / proportion(expected)).toBeCloseTo(1, 3);
 });
 
 /** Does again what a log says, with other times: requests come where they came. */
