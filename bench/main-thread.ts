@@ -1,6 +1,6 @@
 /**
- * How long the thread of the caller is held up while eight answers are streamed through the engine and the fetch handler, with
- * short prompts and with long ones. The weights must be there (`npm run headrace -- model pull smollm2`).
+ * What the thread of the caller has to do at a time, and how long it is held up, while eight answers are streamed through the
+ * engine and the fetch handler, with short prompts and with long ones. The weights must be there (`npm run headrace -- model pull smollm2`).
  * `npm run bench -- main-thread [--rounds 3]`
  */
 import path from 'node:path';
@@ -9,8 +9,9 @@ import { LlmEngine } from '../ts/llm/engine/llm-engine.ts';
 import { modelCache } from '../ts/llm/import/cache.ts';
 import { catalogueEntry } from '../ts/llm/pull/pull.ts';
 import { createFetchHandler } from '../ts/serve/fetch-handler.ts';
+import { cpuOfTurns } from './lib/loop-turns.ts';
 import { conclude, numberOption, printTable } from './lib/report.ts';
-import { summarise } from './lib/statistics.ts';
+import { spread, summarise } from './lib/statistics.ts';
 import { undisturbed } from './lib/undisturbed.ts';
 
 const ROUNDS = numberOption('rounds', 3);
@@ -43,21 +44,26 @@ async function streamed(content: string): Promise<number> {
   return chunks;
 }
 
-async function round(letters: number, name: string) {
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  const before = performance.eventLoopUtilization();
-  delay.enable();
+const stream = async (letters: number, name: string) => {
   const chunks = await Promise.all(
     Array.from({ length: REQUESTS }, (_, at) =>
       streamed(`${name} ${at} ${'some words '.repeat(letters / 11)}`),
     ),
   );
-  delay.disable();
   if (Math.min(...chunks) < OUTPUT / 2) throw new Error(`An answer has ${Math.min(...chunks)} chunks.`);
-  const late = (nanoseconds: number) => nanoseconds / 1e6 - RESOLUTION_MS;
+};
+
+/** The same twice: the turns of the loop, which then never rests, and a loop that rests. */
+async function round(letters: number, name: string) {
+  const turns = await cpuOfTurns(() => stream(letters, `turns, ${name}`));
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  const before = performance.eventLoopUtilization();
+  delay.enable();
+  await stream(letters, `delay, ${name}`);
+  delay.disable();
   return {
-    longest: late(delay.max),
-    p99: late(delay.percentile(99)),
+    turn: Math.max(0, ...turns),
+    late: delay.max / 1e6 - RESOLUTION_MS,
     busy: 100 * performance.eventLoopUtilization(before).utilization,
   };
 }
@@ -74,13 +80,13 @@ for (const letters of [100, 2_200]) {
     others.push(measured.others);
   }
   figures[letters] = rounds;
-  const of = (name: 'longest' | 'p99' | 'busy') =>
-    summarise(rounds.map((one) => one[name])).median.toFixed(2);
-  cells.push([`8 prompts of ${letters} letters`, of('longest'), of('p99'), of('busy')]);
+  const of = (name: 'turn' | 'late' | 'busy') => spread(summarise(rounds.map((one) => one[name])));
+  cells.push([`8 prompts of ${letters} letters`, of('turn'), of('late'), of('busy')]);
 }
-printTable(['', 'longest, ms', 'p99, ms', 'thread busy, %'], cells);
+printTable(['', 'longest turn, ms of CPU', 'timer late, ms', 'thread busy, %'], cells);
 conclude('main-thread', { figures }, [
-  `${REQUESTS} streams of ${OUTPUT} tokens at once through the fetch handler; one thread for the model; medians of ${ROUNDS} rounds`,
-  'the longest that a timer of 1 ms was late: tasks of this thread, and what else kept it from running, on a machine that is shared',
+  `${REQUESTS} streams of ${OUTPUT} tokens at once through the fetch handler; one thread for the model; medians (least–most) of ${ROUNDS} rounds after one to warm up`,
+  'a turn of the event loop is one task or several, garbage collection included; so no task has more of the CPU than the longest turn',
+  'the longest that a timer of 1 ms was late: turns, and what else kept the thread from running, such as the model and other machines',
   `other processes used ${others.map((part) => (100 * part).toFixed(0)).join(', ')} % of the cores`,
 ]);
