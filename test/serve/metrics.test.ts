@@ -81,6 +81,10 @@ test('the part of the steps outside the model is that of their times, and 0 befo
   const all = own + page.value('headrace:model_seconds_total');
   expect(own).toBeGreaterThan(0);
   expect(ratio(page) * all).toBeCloseTo(own, 9);
+  const scheduling = page.value('headrace:scheduling_seconds_total');
+  expect(scheduling).toBeGreaterThan(0);
+  expect(scheduling).toBeLessThan(own);
+  expect(page.value('headrace:scheduling_time_ratio') * all).toBeCloseTo(scheduling, 9);
 });
 
 test('buckets rise to the count, and hold what they say', async () => {

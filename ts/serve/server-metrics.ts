@@ -67,6 +67,18 @@ export class ServerMetrics {
         // Before the first step both are 0.
         engine.ownMs / (engine.ownMs + engine.runMs || 1),
       ),
+      one(
+        'headrace:scheduling_seconds_total',
+        'counter',
+        'Of those, seconds in the scheduler, the block manager and the sampler.',
+        engine.schedulingMs / 1000,
+      ),
+      one(
+        'headrace:scheduling_time_ratio',
+        'gauge',
+        'Part of the time of all steps in the scheduler, the block manager and the sampler, 0 to 1; 0 before the first.',
+        engine.schedulingMs / (engine.ownMs + engine.runMs || 1),
+      ),
       ...(deterministic === undefined
         ? []
         : [

@@ -10,6 +10,8 @@ export class CoreCounters {
   /** Time in the model, and time of our own in steps: scheduling, bookkeeping, copying, choosing, detokenising. */
   runMs = 0;
   ownMs = 0;
+  /** Of the latter, time in the scheduler, the block manager and the sampler. */
+  schedulingMs = 0;
   generated = 0;
   preemptions = 0;
   finished = 0;

@@ -11,7 +11,7 @@ import type { KvPool, ModelRunner, StepResult } from '../runner/runner.ts';
 import { copyBlocks, scatter } from '../runner/scatter.ts';
 import { costOf } from '../scheduler/cost.ts';
 import { plan } from '../scheduler/plan.ts';
-import { POLICIES, type PolicyName, victim } from '../scheduler/policy.ts';
+import { POLICIES, type PolicyName } from '../scheduler/policy.ts';
 import type { PlannedRow, Policy, RunCost, SchedulerLimits } from '../scheduler/step-plan.ts';
 import type { Answer } from './answer.ts';
 import { Chooser, type Chosen } from './chooser.ts';
@@ -19,9 +19,10 @@ import { CoreCounters } from './core-counters.ts';
 import type { EngineEvent } from './engine-event.ts';
 import type { EngineOutput } from './engine-output.ts';
 import type { EngineTokens } from './engine-tokens.ts';
-import { schedulerState, viewOf } from './planning.ts';
+import { schedulerState } from './planning.ts';
 import type { EngineRequest, NewRequest } from './request.ts';
 import { RequestTable } from './request-table.ts';
+import { Reserver } from './reserver.ts';
 import { runInput } from './run-input.ts';
 
 /** How large the engine is; see `EngineOptions` for what each means. */
@@ -64,13 +65,11 @@ export class EngineCore {
   readonly #pool: KvPool;
   readonly #memory: PoolMemory;
   readonly #chooser: Chooser;
+  readonly #reserver: Reserver;
   readonly #log: (event: EngineEvent) => void;
   /** What waits for the border between two runs. */
   readonly #errands: (() => void)[] = [];
-  /** Sequences that were preempted in this step; they are planned anew in the next. */
-  readonly #preempted = new Set<number>();
   #stepping = false;
-  #admissions = 0;
   #outputs: EngineOutput[] = [];
 
   constructor(parts: CoreParts, limits: CoreLimits) {
@@ -90,6 +89,7 @@ export class EngineCore {
     this.#pool = parts.runner.pool(limits.kvBlocks);
     this.#memory = new PoolMemory(this.#pool);
     this.#chooser = new Chooser(parts.tokens, parts.runner.shape.vocabulary);
+    this.#reserver = new Reserver(this, this.#policy, parts.clock, this.#log);
   }
 
   /** Whether there is nothing to do. */
@@ -145,22 +145,22 @@ export class EngineCore {
   }
 
   async #runAll(): Promise<void> {
-    this.#preempted.clear();
+    this.#reserver.begin();
     let changed = this.idle;
-    for (const rows of this.#plan()) {
+    for (const rows of this.#scheduling(() => this.#plan())) {
       const there = rows.filter(({ sequence }) => this.#there(sequence));
       changed = (await this.#run(there)) || there.length < rows.length || changed;
       for (const errand of this.#errands.splice(0)) errand();
       this.#flush();
     }
     // Who gave way may have been the only one in the step; then there is room in the next.
-    if (!changed && this.#preempted.size === 0)
+    if (!changed && this.#reserver.preempted.size === 0)
       throw new HeadraceError('HR_INTERNAL', 'Requests wait, and the scheduler found nothing to run.');
   }
 
   /** Whether a planned row can still run: its request may have been cancelled, or its blocks taken. */
   #there(sequence: number): boolean {
-    return this.requests.answer(sequence) !== undefined && !this.#preempted.has(sequence);
+    return this.requests.answer(sequence) !== undefined && !this.#reserver.preempted.has(sequence);
   }
 
   #plan(): readonly (readonly PlannedRow[])[] {
@@ -173,7 +173,7 @@ export class EngineCore {
 
   /** Runs these rows, or as many as there are blocks for; whether any ran. */
   async #run(rows: readonly PlannedRow[]): Promise<boolean> {
-    const reserved = this.#reserve(rows);
+    const reserved = this.#scheduling(() => this.#reserver.reserve(rows));
     if (reserved === undefined) return false;
     const { answers, reservation } = reserved;
     const { runner, clock } = this.#parts;
@@ -204,53 +204,6 @@ export class EngineCore {
     return true;
   }
 
-  /** Finds blocks for the rows: those without blocks give way first, and then the least urgent sequence is preempted. */
-  #reserve(rows: readonly PlannedRow[]) {
-    let left = rows;
-    while (left.length > 0) {
-      const sequences = Uint32Array.from(left, ({ sequence }) => sequence);
-      const counts = Uint32Array.from(left, ({ count }) => count);
-      const reservation = this.blocks.reserve(sequences, counts);
-      const answers = left.map(({ sequence }) => this.requests.answer(sequence) as Answer);
-      if (reservation.kind === 'run') {
-        for (const [row, answer] of answers.entries()) this.#admit(answer, reservation.starts[row] as number);
-        return { answers, reservation };
-      }
-      const newcomer = answers.findLastIndex(({ computed }) => computed === 0);
-      if (newcomer >= 0) left = left.toSpliced(newcomer, 1);
-      else {
-        const gone = this.#preempt();
-        left = left.filter(({ sequence }) => sequence !== gone);
-      }
-    }
-    return undefined;
-  }
-
-  #admit(answer: Answer, start: number): void {
-    if (answer.computed > 0) return;
-    answer.admission = ++this.#admissions;
-    const { request, choice } = answer;
-    this.requests.started(request, start, this.#parts.clock());
-    this.#log({ kind: 'admit', request: request.id, choice, cached: start });
-  }
-
-  /** Takes the blocks of the sequence that has to give way, which is computed again later. */
-  #preempt(): number {
-    const holders = this.requests.answers().filter(({ computed }) => computed > 0);
-    // Last admitted, first to go.
-    const views = holders.map((answer) => ({ ...viewOf(answer), arrival: answer.admission }));
-    const answer = this.requests.answer(victim(views, this.#policy) ?? 0);
-    if (answer === undefined)
-      throw new HeadraceError('HR_INTERNAL', 'A run lacks blocks, and nobody holds any.');
-    const { sequence, request, choice } = answer;
-    this.blocks.release(Uint32Array.of(sequence));
-    answer.computed = 0;
-    this.#preempted.add(sequence);
-    this.counters.preemptions++;
-    this.#log({ kind: 'preempt', request: request.id, choice });
-    return sequence;
-  }
-
   /** A run failed as a whole: each row is tried alone, and fails alone. */
   async #isolate(answers: readonly Answer[], { counts }: Reservation, error: unknown): Promise<void> {
     const [only] = answers;
@@ -270,14 +223,14 @@ export class EngineCore {
     const ready = [...answers.entries()].filter(
       ([row, answer]) => sound[row] && atEnd(answer, reservation, row),
     );
-    const chosen = this.#chooser.choose(new Map(ready), result);
+    const chosen = this.#scheduling(() => this.#chooser.choose(new Map(ready), result));
     const grown = answers.map((_, row) => {
       const one = chosen.get(row);
       return one instanceof HeadraceError ? [] : (one ?? []);
     });
     const appended = Uint32Array.from(grown, ({ length }) => Math.min(length, 1));
     const first = Uint32Array.from(grown.flatMap(([one]) => (one === undefined ? [] : [one.token])));
-    this.blocks.commit(run, kept, appended, first);
+    this.#scheduling(() => this.blocks.commit(run, kept, appended, first));
     for (const [row, answer] of answers.entries()) {
       const failed = chosen.get(row);
       if (!sound[row]) this.#fail(answer.request, runFailed('it computed something that is no number'));
@@ -317,7 +270,7 @@ export class EngineCore {
 
   #branch(answer: Answer, choice: number, token: number): Answer {
     const branch = this.requests.branch(answer, choice, token);
-    branch.admission = ++this.#admissions;
+    this.#reserver.admitted(branch);
     return branch;
   }
 
@@ -331,6 +284,14 @@ export class EngineCore {
     this.requests.remove(request);
     this.counters.ended(how);
     this.#log({ kind: how, request: request.id });
+  }
+
+  /** Does a part of a step that counts as scheduling. */
+  #scheduling<T>(work: () => T): T {
+    const began = this.#parts.clock();
+    const result = work();
+    this.counters.schedulingMs += this.#parts.clock() - began;
+    return result;
   }
 
   #flush(): void {

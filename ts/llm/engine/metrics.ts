@@ -15,6 +15,8 @@ export interface EngineMetrics {
   readonly paddedTokens: number;
   readonly runMs: number;
   readonly ownMs: number;
+  /** Of the latter, milliseconds in the scheduler, the block manager and the sampler. */
+  readonly schedulingMs: number;
   readonly generated: number;
   readonly preemptions: number;
   readonly finished: number;
