@@ -7,6 +7,7 @@
 
 mod mappings;
 mod ranges;
+mod resident;
 
 pub use mappings::Mappings;
 
