@@ -16,7 +16,7 @@ serve({
     model = await Model.load(file, { threads });
     pool = writtenPool(model.runner);
   },
-  /** Milliseconds of the last run. The others are there because a model that has rested is slower at first. */
+  /** Milliseconds of the last run. The others are there because a model that has rested is slower at first: half as slow again. */
   run: async (sizes: RunSizes): Promise<number> => {
     for (const size of sizes.slice(0, -1)) await measureRun(model.runner, pool, size);
     collectGarbage();
