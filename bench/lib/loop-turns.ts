@@ -15,12 +15,14 @@ export async function cpuOfTurns(work: () => Promise<unknown>): Promise<number[]
   const done = work().finally(() => {
     working = false;
   });
-  let before = cpuMs();
+  let [before, began] = [cpuMs(), performance.now()];
   while (working) {
     await turn();
-    const now = cpuMs();
-    if (now - before > LISTED_MS) turns.push(now - before);
-    before = now;
+    const [ms, now] = [performance.now() - began, cpuMs()];
+    // The account is late at times: then a turn seems to have had more of the CPU than there was time.
+    const took = Math.min(now - before, ms);
+    if (took > LISTED_MS) turns.push(took);
+    [before, began] = [now, performance.now()];
   }
   await done;
   return turns;
