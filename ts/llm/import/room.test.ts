@@ -78,7 +78,7 @@ async function says(child: ChildProcess, what: RegExp): Promise<string> {
 
 describe('the cache', () => {
   test('removes what was not used for longest, down to its limit', () => {
-    const room = 3.5 * sizeOfOne();
+    const room = Math.floor(3.5 * sizeOfOne());
     const [first, second, third] = [1, 2, 3].map((seed) => visit(write(seed), room, 4_000 - 1_000 * seed));
     expect(models().toSorted()).toEqual([first, second, third].toSorted());
     // The first is used again, so the second has to go.
