@@ -2,7 +2,12 @@
 
 use std::ops::Range;
 
-use crate::{Advice, advise, ranges::outside, resident::mostly_there, whole_pages};
+use crate::{
+    Advice, advise,
+    ranges::{joined, outside},
+    resident::mostly_there,
+    whole_pages,
+};
 
 /// Parts below this are left alone: what a runtime keeps weights in is larger, and most of what the rest of a process asks
 /// for in the meantime is smaller.
@@ -31,14 +36,7 @@ impl Mappings {
 
 /// The mappings in the kernel's list that are meant here, in order; those that touch each other as one.
 fn own(maps: &str) -> Vec<Range<usize>> {
-    let mut all: Vec<Range<usize>> = Vec::new();
-    for range in maps.lines().filter_map(own_mapping) {
-        match all.last_mut() {
-            Some(last) if last.end == range.start => last.end = range.end,
-            _ => all.push(range),
-        }
-    }
-    all
+    joined(maps.lines().filter_map(own_mapping))
 }
 
 /// A line has: addresses, rights, offset, device, inode, and a name if there is one.

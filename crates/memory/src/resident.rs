@@ -2,26 +2,18 @@
 
 use std::ops::Range;
 
-use crate::LARGE_PAGE;
+use crate::{LARGE_PAGE, ranges::joined};
 
 /// The large pages in this range of whole large pages of which at least half is there, neighbours as one. Making large pages of the
 /// others would cost memory for what nobody has touched, such as most of a thread's stack. O(pages).
 pub(crate) fn mostly_there(range: &Range<usize>) -> Vec<Range<usize>> {
     let pages = pages_there(range);
     let small = pages.len() / (range.len() / LARGE_PAGE).max(1);
-    let mut found: Vec<Range<usize>> = Vec::new();
-    for (at, page) in pages.chunks(small.max(1)).enumerate() {
-        // The lowest bit says it; the others are not defined.
-        if 2 * page.iter().filter(|&&state| state & 1 == 1).count() < page.len() {
-            continue;
-        }
-        let start = range.start + at * LARGE_PAGE;
-        match found.last_mut() {
-            Some(last) if last.end == start => last.end = start + LARGE_PAGE,
-            _ => found.push(start..start + LARGE_PAGE),
-        }
-    }
-    found
+    // The lowest bit says it; the others are not defined.
+    let there = |page: &[u8]| 2 * page.iter().filter(|&&state| state & 1 == 1).count() >= page.len();
+    let starts = (range.start..).step_by(LARGE_PAGE);
+    let found = starts.zip(pages.chunks(small.max(1))).filter(|(_, page)| there(page));
+    joined(found.map(|(start, _)| start..start + LARGE_PAGE))
 }
 
 /// The state of each page of the system's own size; nothing if the system does not say, or if its pages are large themselves.
