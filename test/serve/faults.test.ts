@@ -304,6 +304,26 @@ test('an answer that is on its way is sent to its end before a server that drain
   await draining;
 });
 
+test('answers that nobody reads hold up no server that drains', async () => {
+  await start({}, { sendTimeout: 2 ** 30 });
+  const headers = { 'content-type': 'application/json' };
+  const ask = (body: object) =>
+    server.handler(new Request(server.url + AT, { method: 'POST', headers, body: JSON.stringify(body) }));
+  const [complete, cut] = [await ask({ ...STREAM, max_tokens: 8 }), await ask(STREAM)];
+  const stuck = await client();
+  stuck.socket.pause();
+  stuck.post(AT, STREAM);
+  await expect.poll(() => value('vllm:num_requests_running')).toBe(2);
+  await server.front.drain(100);
+  for (const [response, end] of [
+    [complete, '"finish_reason":"length"'],
+    [cut, '"code":"server_is_shutting_down"'],
+  ] as const) {
+    const events = (await response.text()).split('\n\n');
+    expect(events.slice(-3)).toEqual([expect.stringContaining(end), 'data: [DONE]', '']);
+  }
+});
+
 test('connections beyond the limit are dropped, and taken again when others have gone', async () => {
   await start({}, { maxConnections: 3 });
   const three = [await client(), await client(), await client()];

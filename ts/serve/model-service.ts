@@ -140,11 +140,14 @@ export class ModelService {
     try {
       return await answer(entered, (generation) => {
         stays = true;
-        return () => {
+        const left = () => {
           generation.cancel();
           ticket.leave();
           times.end(undefined, generation.usage());
         };
+        // A server that ends does not wait until what was computed has been read: that can take forever.
+        ticket.signal.addEventListener('abort', left, { once: true });
+        return left;
       });
     } catch (error) {
       throw this.#failed(error, undefined, entered);
