@@ -1,4 +1,6 @@
 /** Clients that ask too much, go away, dawdle or talk nonsense: they are bounded, and cost the others nothing. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type FrontLimits, HttpFront } from '../../ts/serve/http-front.ts';
 import type { ServeOptions } from '../../ts/serve/serve-options.ts';
@@ -6,6 +8,7 @@ import { MetricsPage } from './metrics-page.ts';
 import { RawClient } from './raw-client.ts';
 import { errorIn, serve, tinyEngine } from './tiny-server.ts';
 
+setFlagsFromString('--expose-gc');
 const CONTEXT = 8_192;
 let tiny: Awaited<ReturnType<typeof tinyEngine>>;
 let server: Awaited<ReturnType<typeof serve>>;
@@ -273,6 +276,33 @@ describe('a client that talks nonsense', () => {
     const broken = (await client()).send(`${head}transfer-encoding: chunked\r\n\r\nzz\r\n`);
     await broken.closed;
     await expectAllFree();
+  });
+
+  test('in pieces of one byte takes no more room than their bytes', async () => {
+    await start();
+    const text = JSON.stringify(SHORT).padStart(200_000);
+    const gc = runInNewContext('gc') as () => void;
+    const room = () => {
+      gc();
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
+      return heapUsed + arrayBuffers;
+    };
+    const before = room();
+    let kept = Number.NaN;
+    let at = 0;
+    const body = new ReadableStream({
+      pull: (controller) => {
+        if (at === text.length) kept = room() - before;
+        if (at === text.length) controller.close();
+        else controller.enqueue(new Uint8Array([text.charCodeAt(at++)]));
+      },
+    });
+    const headers = { 'content-type': 'application/json' };
+    const response = await server.handler(
+      new Request(server.url + AT, { method: 'POST', headers, body, duplex: 'half' }),
+    );
+    expect(response.status).toBe(200);
+    expect(kept).toBeLessThan(20 * text.length);
   });
 
   test('with one request behind another gets the answers in order', async () => {
