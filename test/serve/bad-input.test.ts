@@ -1,7 +1,7 @@
 /** Requests that cannot be: each is refused in OpenAI's shape, and the next one is answered as if nothing had been. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Refusal, type Refusals, refusals, SOUND } from './refusals.ts';
-import { serve } from './tiny-server.ts';
+import { errorIn, serve } from './tiny-server.ts';
 
 const MAX_BODY = 2 * 1024 * 1024;
 
@@ -237,8 +237,11 @@ describe('an endpoint', () => {
       '/v1/models/',
       '/V1/models',
       '/v1//models',
+      '//v1/models',
     ])
       for (const method of ['GET', 'POST', 'DELETE']) await request(method, at, unknown);
+    const twice = await errorIn(await fetch(`${on.server.url}//v1/models`));
+    expect(twice.message).toContain('no endpoint //v1/models; there are /v1/chat/completions, ');
     for (const at of [
       '/v1/audio/speech',
       '/v1/images/generations',
@@ -257,7 +260,25 @@ describe('an endpoint', () => {
         expect((await request(method, at, wrong)).headers.get('allow')).toBe('POST');
     for (const at of ['/v1/models', '/v1/models/tiny', '/metrics', '/health'])
       for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
-        expect((await request(method, at, wrong)).headers.get('allow')).toBe('GET');
+        expect((await request(method, at, wrong)).headers.get('allow')).toBe('GET, HEAD');
+  });
+
+  test('that can be read has a head, which is that of its answer without the answer', async () => {
+    for (const at of ['/health', '/v1/models', '/v1/models/tiny', '/metrics', '/v1/models/none', '/none']) {
+      const [got, head] = [
+        await fetch(on.server.url + at),
+        await fetch(on.server.url + at, { method: 'HEAD' }),
+      ];
+      expect([head.status, head.headers.get('content-type')], at).toEqual([
+        got.status,
+        got.headers.get('content-type'),
+      ]);
+      expect(await head.text()).toBe('');
+      const direct = await on.server.handler(new Request(on.server.url + at, { method: 'HEAD' }));
+      expect([direct.status, direct.body]).toEqual([got.status, null]);
+    }
+    const head = await fetch(`${on.server.url}/v1/completions`, { method: 'HEAD' });
+    expect([head.status, head.headers.get('allow')]).toEqual([405, 'POST']);
   });
 
   test('that turns texts into tokens and back takes nothing else', async () => {
@@ -305,11 +326,11 @@ test('a key that is missing or wrong is refused before anything is read', async 
         param: null,
         code: 'invalid_api_key',
       });
-    for (const at of ['/v1/models', '/metrics'])
-      await on.expectRefusal(await ask(at, { authorization }, 'GET'), {
-        status: 401,
-        code: 'invalid_api_key',
-      });
+    for (const at of ['/v1/models', '/metrics']) {
+      const response = await ask(at, { authorization }, 'GET');
+      expect(response.headers.get('www-authenticate')).toBe('Bearer');
+      await on.expectRefusal(response, { status: 401, code: 'invalid_api_key' });
+    }
   }
   expect((await ask('/health', {}, 'GET')).status).toBe(200);
   expect((await ask('/v1/models', { authorization: 'bearer  two' }, 'GET')).status).toBe(200);

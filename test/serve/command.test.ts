@@ -52,6 +52,8 @@ describe('headrace serve', () => {
     const late = await ask(url, {});
     expect(late.headers.get('retry-after')).toMatch(/^\d+$/);
     expect(await errorIn(late)).toMatchObject({ status: 503, code: 'server_is_shutting_down' });
+    // How the last ones fare can still be seen.
+    expect((await fetch(`${url}/metrics`)).status).toBe(200);
     const events = (await open.text()).trim().split('\n\n');
     expect(events.at(-1)).toBe('data: [DONE]');
     expect(events.at(-2)).toContain('"finish_reason":"length"');

@@ -406,6 +406,17 @@ describe('an engine', () => {
     expect(await value('vllm:request_success_total', { finished_reason: 'error' })).toBe(2);
   });
 
+  test('that could not be loaded is unwell for good, and somebody hears of it', async () => {
+    const failures: unknown[] = [];
+    const why = new Error('no such file');
+    server = await serve(Promise.reject(why), { onFailure: (error) => failures.push(error) });
+    for (const at of ['/health', '/v1/models'])
+      expect(await errorIn(await fetch(server.url + at))).toMatchObject({
+        ...{ status: 503, code: 'model_not_loaded' },
+      });
+    expect(failures).toEqual([why]);
+  });
+
   test('that has ended is unwell, and so is everything else', async () => {
     const other = await tinyEngine();
     server = await serve(other.engine);

@@ -65,12 +65,18 @@ test('a page has the format of Prometheus, and the names of vLLM', async () => {
   }
 });
 
-test('the part of the steps outside the model is that of their times, and 0 before the first step', async () => {
+test('everything is counted from 0; the part of the steps outside the model is that of their times', async () => {
   const ratio = (page: MetricsPage) => page.value('headrace:engine_time_ratio');
   const fresh = await tinyEngine({ maxNumSeqs: 4 });
   const other = await serve(fresh.engine, {});
   try {
-    expect(ratio(await MetricsPage.of(other.url))).toBe(0);
+    const page = await MetricsPage.of(other.url);
+    expect(ratio(page)).toBe(0);
+    // A count that is not there cannot be seen to grow.
+    for (const finished_reason of ['stop', 'length', 'abort', 'error'])
+      expect(page.value('vllm:request_success_total', { finished_reason })).toBe(0);
+    for (const reason of ['queue_requests', 'queue_tokens', 'caller_requests', 'draining'])
+      expect(page.value('vllm:admission_rejections_total', { reason })).toBe(0);
   } finally {
     await other.front.close();
     await fresh.close();
@@ -132,6 +138,7 @@ test('requests, tokens and cache hits are counted', async () => {
 test('what runs, waits and is refused can be seen', async () => {
   const controller = new AbortController();
   const { signal } = controller;
+  const before = await MetricsPage.of(server.url);
   // Longer than all that follows takes.
   for (let running = 0; running < 4; running++) {
     const { status } = await ask({ max_tokens: 8_000, stream: true }, { signal });
@@ -146,6 +153,8 @@ test('what runs, waits and is refused can be seen', async () => {
   expect(during.value('vllm:num_requests_running')).toBe(4);
   expect(during.value('vllm:num_requests_waiting')).toBe(2);
   expect(during.value('headrace:open_requests')).toBe(6);
+  // The prompts of those that run have been computed, though none of them has ended.
+  expect(during.value('vllm:prompt_tokens_total') - before.value('vllm:prompt_tokens_total')).toBe(4 * 3);
   expect(during.value('vllm:kv_cache_usage_perc')).toBeGreaterThan(0);
   expect(during.value('vllm:admission_rejections_total', { reason: 'queue_requests' })).toBe(1);
   controller.abort();
@@ -159,6 +168,7 @@ test('what runs, waits and is refused can be seen', async () => {
 describe('the times of a request', () => {
   const usage = { promptTokens: 5, cachedTokens: 0, completionTokens: 3, queuedMs: 30 };
   const token = (finish?: 'length') => ({ choice: 0, token: 1, text: '', ...(finish && { finish }) });
+  const none = { stop: 0, length: 0, abort: 0, error: 0 };
   const sums = (metrics: RequestMetrics) =>
     Object.fromEntries(metrics.histograms.map(({ name, sum }) => [name.replace('vllm:', ''), sum]));
 
@@ -171,9 +181,9 @@ describe('the times of a request', () => {
     };
     const times = metrics.arrived(() => now);
     at(10, () => times.asked());
-    at(100, () => times.token(token()));
-    at(150, () => times.token(token()));
-    at(220, () => times.token(token('length')));
+    at(100, () => times.token(token(), 5));
+    at(150, () => times.token(token(), 5));
+    at(220, () => times.token(token('length'), 5));
     at(250, () => times.end(undefined, usage));
     at(900, () => times.end('abort', usage));
     const seconds = (ms: number) => expect.closeTo(ms / 1000, 9);
@@ -189,13 +199,14 @@ describe('the times of a request', () => {
       request_prompt_tokens: 5,
       request_generation_tokens: 3,
     });
-    expect([...metrics.endings]).toEqual([['length', 1]]);
+    expect(Object.fromEntries(metrics.endings)).toEqual({ ...none, length: 1 });
+    expect(metrics.promptTokens).toBe(5);
   });
 
   test('of one that ends before its first token are none', () => {
     const metrics = new RequestMetrics();
     metrics.arrived().end('abort', undefined);
     expect(Object.values(sums(metrics)).every((sum) => sum === 0)).toBe(true);
-    expect([...metrics.endings]).toEqual([['abort', 1]]);
+    expect(Object.fromEntries(metrics.endings)).toEqual({ ...none, abort: 1 });
   });
 });

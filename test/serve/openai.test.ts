@@ -188,6 +188,38 @@ describe('a completion', () => {
   });
 });
 
+describe('a handler in a server of the user’s own', () => {
+  const under = new OpenAI({
+    ...{ baseURL: 'http://in.process/llm/v1', apiKey: 'none', maxRetries: 0 },
+    fetch: (url, init) => {
+      const request = new Request(url as string, init as RequestInit);
+      return server.handler(new Request(request.url.replace('/llm/', '/'), request));
+    },
+  });
+
+  test('answers under a prefix as it does without', async () => {
+    const { choices } = await client.chat.completions.create(chat);
+    expect((await under.chat.completions.create(chat)).choices).toEqual(choices);
+    const stream = await under.chat.completions.create({ ...chat, stream: true });
+    let text = '';
+    for await (const { choices } of stream) text += choices[0]?.delta.content ?? '';
+    expect(text).toBe(choices[0]?.message.content);
+  });
+
+  test('ends in the engine with the signal of its request, before and behind the first token', async () => {
+    const endless = { ...chat, max_tokens: 900 };
+    const controller = new AbortController();
+    const { signal } = controller;
+    const stream = await under.chat.completions.create({ ...endless, stream: true }, { signal });
+    const whole = under.chat.completions.create(endless, { signal });
+    await expect.poll(async () => (await tiny.engine.metrics()).running).toBe(2);
+    controller.abort();
+    await expect(whole).rejects.toThrow();
+    await expect.poll(async () => (await tiny.engine.metrics()).running).toBe(0);
+    stream.controller.abort();
+  });
+});
+
 describe('whether equal requests have equal bits', () => {
   const shown = async (deterministic: boolean | undefined) => {
     const { engine } = tiny;

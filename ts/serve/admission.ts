@@ -13,8 +13,9 @@ export interface AdmissionLimits {
   readonly callerRequests: number;
 }
 
+const REJECTIONS = ['queue_requests', 'queue_tokens', 'caller_requests', 'draining'] as const;
 /** Why requests were refused. */
-export type Rejection = 'queue_requests' | 'queue_tokens' | 'caller_requests' | 'draining';
+export type Rejection = (typeof REJECTIONS)[number];
 
 /** A request that was let in. Every method can be called at any time and more than once. */
 export interface Ticket {
@@ -28,7 +29,7 @@ export interface Ticket {
 }
 
 export class Admission {
-  readonly rejections = new Map<Rejection, number>();
+  readonly rejections = new Map<Rejection, number>(REJECTIONS.map((why) => [why, 0]));
   readonly #limits: AdmissionLimits;
   readonly #retryAfter: () => number;
   readonly #callers = new Map<string, number>();

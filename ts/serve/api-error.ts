@@ -29,6 +29,7 @@ export class ApiError extends Error {
     this.headers = {
       ...(details.retryAfter === undefined ? {} : { 'retry-after': String(details.retryAfter) }),
       ...(details.allow === undefined ? {} : { allow: details.allow }),
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     };
   }
 

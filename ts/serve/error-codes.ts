@@ -24,7 +24,7 @@ export const API_ERRORS = {
   invalid_api_key: known(401, 'The API key is missing or wrong.'),
   model_not_found: known(404, 'Another model is served.'),
   unknown_endpoint: known(404, 'There is no such endpoint.'),
-  method_not_allowed: known(405, 'The endpoint takes the method that the header `allow` names.'),
+  method_not_allowed: known(405, 'The endpoint takes the methods that the header `allow` names.'),
   request_too_large: known(413, 'The body is longer than `--max-body-bytes`.'),
   unsupported_media_type: known(415, 'The header `content-type` is not `application/json`.'),
   misdirected_request: known(
@@ -37,6 +37,7 @@ export const API_ERRORS = {
   ),
   client_closed_request: known(499, 'The client has gone; nobody reads this.'),
   model_is_loading: known(503, 'The model is not loaded yet.'),
+  model_not_loaded: known(503, 'The model could not be loaded.'),
   server_is_overloaded: known(
     503,
     'As many requests or tokens wait as the queue takes. `retry-after` says when to try again.',

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError, apiErrorOf } from './api-error.ts';
 import { ApiKeys } from './api-keys.ts';
+import { API_ERRORS } from './error-codes.ts';
 import { checkLocal } from './exposure.ts';
 import { ModelService } from './model-service.ts';
 import { limitsOf, type ServeOptions } from './serve-options.ts';
@@ -20,7 +21,8 @@ export interface FetchHandler {
 
 /**
  * The OpenAI API over an engine: `/v1/chat/completions`, `/v1/completions`, `/v1/models`, `/tokenize`, `/detokenize`,
- * `/health` and `/metrics`. While the engine is a promise, `/health` answers 503, and so does everything else. Throws
+ * `/health` and `/metrics`. While the engine is a promise, `/health` answers 503, and so does everything else; where it
+ * is rejected, `onFailure` is told, and it stays so. Throws
  * `HR_OPTION_INVALID` for options that cannot be.
  */
 export function createFetchHandler(
@@ -35,7 +37,9 @@ export function createFetchHandler(
 
 /** What answers a path, by method; `rest` is what follows a path that ends with a slash. */
 interface Route {
-  readonly method: string;
+  readonly method: 'GET' | 'POST';
+  /** Whether it is answered while the server drains, too. */
+  readonly last?: true;
   readonly answer: (
     service: ModelService,
     request: Request,
@@ -51,8 +55,10 @@ const ROUTES: ReadonlyMap<string, Route> = new Map([
   ['/detokenize', post((service, request, caller) => service.detokenize(request, caller))],
   ['/v1/models', get((service) => service.models())],
   ['/v1/models/', get((service, _request, _caller, rest) => service.model(rest))],
-  ['/metrics', get((service) => service.metrics())],
+  ['/metrics', { ...get((service) => service.metrics()), last: true }],
 ]);
+
+const ENDPOINTS = [...ROUTES.keys(), '/health'].filter((path) => !path.endsWith('/')).join(', ');
 
 function get(answer: Route['answer']): Route {
   return { method: 'GET', answer };
@@ -67,7 +73,8 @@ class ApiServer {
   readonly #options: ServeOptions;
   #service: ModelService | undefined;
   #draining = false;
-  #ended = false;
+  /** Why there is no engine any more, if so. */
+  #lost: 'engine_has_ended' | 'model_not_loaded' | undefined;
 
   constructor(engine: ServedEngine | Promise<ServedEngine>, options: ServeOptions) {
     const limits = limitsOf(options);
@@ -76,13 +83,14 @@ class ApiServer {
     const serve = (loaded: ServedEngine) => {
       this.#service = new ModelService(loaded, options.servedModelName, limits);
       void loaded.ended?.then(() => {
-        this.#ended = true;
+        this.#lost = 'engine_has_ended';
       });
     };
     if (!(engine instanceof Promise)) serve(engine);
     else
-      engine.then(serve, () => {
-        // Whoever loads it hears of it; here it stays an engine that is not there.
+      engine.then(serve, (error) => {
+        this.#lost = 'model_not_loaded';
+        options.onFailure?.(error);
       });
   }
 
@@ -100,7 +108,7 @@ class ApiServer {
       response = this.#failed(error);
     }
     response.headers.set('x-request-id', id);
-    return response;
+    return request.method === 'HEAD' ? new Response(null, response) : response;
   }
 
   #failed(error: unknown): Response {
@@ -112,10 +120,12 @@ class ApiServer {
   async #answer(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (this.#options.localOnly) checkLocal(request);
-    if (pathname === '/health') return this.#health(request.method);
+    // What can be read has a head.
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    if (pathname === '/health') return this.#health(method);
     const caller = this.#keys.caller(request);
-    const { route, rest } = routeOf(pathname, request.method);
-    const service = this.#ready();
+    const { route, rest } = routeOf(pathname, method);
+    const service = this.#ready(route.last);
     return route.answer(service, request, caller, rest);
   }
 
@@ -125,12 +135,12 @@ class ApiServer {
     return Response.json({ status: 'ok' });
   }
 
-  #ready(): ModelService {
-    if (this.#draining)
+  #ready(last = false): ModelService {
+    if (this.#draining && !last)
       throw new ApiError(503, 'The server is shutting down.', {
         ...{ code: 'server_is_shutting_down', retryAfter: 5 },
       });
-    if (this.#ended) throw new ApiError(503, 'The engine has ended.', { code: 'engine_has_ended' });
+    if (this.#lost !== undefined) throw new ApiError(503, API_ERRORS[this.#lost].when, { code: this.#lost });
     if (this.#service === undefined)
       throw new ApiError(503, 'The model is being loaded.', { code: 'model_is_loading', retryAfter: 1 });
     return this.#service;
@@ -142,15 +152,16 @@ function routeOf(pathname: string, method: string): { route: Route; rest: string
   const key = pathname.startsWith(prefix) && pathname !== prefix ? prefix : pathname;
   const route = key === prefix && pathname === prefix ? undefined : ROUTES.get(key);
   if (route === undefined)
-    throw new ApiError(404, `There is no endpoint ${method} ${pathname.slice(0, 200)}.`, {
+    throw new ApiError(404, `There is no endpoint ${pathname.slice(0, 200)}; there are ${ENDPOINTS}.`, {
       code: 'unknown_endpoint',
     });
   if (route.method !== method) throw notAllowed(method, pathname, route.method);
   return { route, rest: unescaped(pathname.slice(prefix.length)) };
 }
 
-function notAllowed(method: string, pathname: string, allow: string): ApiError {
-  const what = `${pathname.slice(0, 200)} takes ${allow}, not ${method}.`;
+function notAllowed(method: string, pathname: string, takes: Route['method']): ApiError {
+  const allow = takes === 'GET' ? 'GET, HEAD' : takes;
+  const what = `${pathname.slice(0, 200)} takes ${takes}, not ${method}.`;
   return new ApiError(405, what, { code: 'method_not_allowed', allow });
 }
 

@@ -134,6 +134,8 @@ function plainOptions(given: Map<string, unknown>, endpoint: Endpoint): Generate
 }
 
 function numberOf(value: unknown, name: string): number {
+  // What vLLM also has for all tokens.
+  if (name === 'top_k' && value === -1) return 0;
   if (typeof value === 'number') return value;
   throw refused(name, `'${name}' is a number.`);
 }

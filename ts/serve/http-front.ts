@@ -144,7 +144,9 @@ function requestOf(incoming: IncomingMessage, signal: AbortSignal): Request {
   );
   const bodiless = method === 'GET' || method === 'HEAD';
   const body = bodiless ? {} : { body: bodyOf(incoming), duplex: 'half' as const };
-  return new Request(new URL(url, 'http://server'), { method, headers: plain, signal, ...body });
+  // A path may begin with two slashes, which a URL takes for a host.
+  const at = url.startsWith('/') ? `http://server${url}` : new URL(url, 'http://server');
+  return new Request(at, { method, headers: plain, signal, ...body });
 }
 
 /** The body as a stream that is read as fast as its reader takes it. Cancelled, it leaves the connection as it is. */

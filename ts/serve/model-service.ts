@@ -226,7 +226,7 @@ export class ModelService {
   ): AsyncGenerator<GeneratedToken, undefined> {
     for await (const token of generation) {
       ticket.started();
-      times.token(token);
+      times.token(token, generation.usage().promptTokens);
       yield token;
     }
   }

@@ -107,7 +107,7 @@ export const PARAMETERS: readonly Parameter[] = [
   served('stream_options', '`{ include_usage: true }`', 'With `stream` only.'),
   number('temperature', 'temperature', '0 takes the likeliest token; 1 unless given.'),
   number('top_p', 'topP'),
-  number('top_k', 'topK', '0 for all tokens.'),
+  number('top_k', 'topK', '0, or -1 as in vLLM, for all tokens.'),
   number('min_p', 'minP'),
   number('repetition_penalty', 'repetitionPenalty'),
   number('presence_penalty', 'presencePenalty'),

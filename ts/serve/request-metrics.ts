@@ -2,14 +2,16 @@
 import type { GeneratedToken, Usage } from '../llm/engine/token.ts';
 import { Histogram, SECONDS, TOKENS } from './prometheus.ts';
 
+const ENDINGS = ['stop', 'length', 'abort', 'error'] as const;
 /** How a request ended that had been let in. */
-export type Ending = 'stop' | 'length' | 'abort' | 'error';
+export type Ending = (typeof ENDINGS)[number];
 
 /** The times of a request. */
 export interface RequestTimes {
   /** It goes to the engine: its prompt has been tokenised. */
   asked(): void;
-  token(token: GeneratedToken): void;
+  /** The prompt counts with the first one. */
+  token(token: GeneratedToken, promptTokens: number): void;
   /** Counts once; without `how`, as its last token said. Without `usage` it has no histograms. */
   end(how: Ending | undefined, usage: Usage | undefined): void;
 }
@@ -50,7 +52,7 @@ export class RequestMetrics {
   readonly #prompt = tokens('request_prompt_tokens', 'Tokens of the prompts.');
   readonly #generated = tokens('request_generation_tokens', 'Tokens generated for a request.');
   /** Requests that have ended, by how. */
-  readonly endings = new Map<Ending, number>();
+  readonly endings = new Map<Ending, number>(ENDINGS.map((how) => [how, 0]));
   promptTokens = 0;
 
   get histograms(): readonly Histogram[] {
@@ -78,11 +80,12 @@ export class RequestMetrics {
       asked: () => {
         askedMs = clock();
       },
-      token: ({ choice, finish }) => {
+      token: ({ choice, finish }, promptTokens) => {
         const now = clock();
         if (answers.size === 0) {
           firstMs = now;
           this.#firstToken.observe((now - from) / 1000);
+          this.promptTokens += promptTokens;
         }
         const before = answers.get(choice);
         if (before !== undefined) this.#nextToken.observe((now - before.lastMs) / 1000);
@@ -106,7 +109,6 @@ export class RequestMetrics {
         if (longest > 1) this.#perToken.observe((lastMs - firstMs) / 1000 / (longest - 1));
         this.#prompt.observe(usage.promptTokens);
         this.#generated.observe(usage.completionTokens);
-        this.promptTokens += usage.promptTokens;
       },
     };
   }
