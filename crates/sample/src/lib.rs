@@ -7,13 +7,13 @@
 //! 3. otherwise logits are divided by the temperature, and a token stays if it has a part `min_p` of the likeliest one's
 //!    probability, is among the `top_k` likeliest of those, and among the fewest that together have the part `top_p` of
 //!    what is left (in the order of likelihood; of equals the lowest id comes first);
-//! 4. each choice is drawn with a number that depends on seed, choice and position alone ([`uniform`]).
+//! 4. each choice is drawn with numbers that depend on seed, choice and position alone ([`uniform`]).
 //!
 //! Logarithms of probabilities are those of the row as the model computed it, before all that.
 //!
 //! **The same bits.** Equal calls have equal results, whatever was sampled before and on every platform: the weights by which
 //! tokens are drawn are whole numbers, so that their sums are the same in every order; floating-point sums have a fixed order;
-//! and exponential and logarithm are our own ([`exp`], [`ln`]), of additions, multiplications and divisions only.
+//! and powers and logarithms are our own ([`exp2`], [`ln`]), of operations that are rounded correctly.
 //!
 //! **Cost.** O(vocabulary + tokens of prompt and answer) expected, in memory that is used again. Nothing is sorted but the
 //! tokens that `top_k` leaves and those that logarithms are given of.
@@ -35,7 +35,6 @@ mod adjust;
 mod draw;
 mod elementary;
 mod logprobs;
-mod nucleus;
 mod rank;
 mod row;
 mod sampler;
@@ -46,7 +45,7 @@ mod uniform;
 mod weights;
 mod wide;
 
-pub use elementary::{exp, ln};
+pub use elementary::{exp2, ln};
 pub use logprobs::Scored;
 pub use row::{Row, Unusable};
 pub use sampler::{Outcome, Sample, Sampler};

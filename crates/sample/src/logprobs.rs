@@ -1,7 +1,9 @@
 //! Logarithms of probabilities, of the row as the model computed it.
 
+use std::f64::consts::LOG2_E;
+
 use crate::{
-    elementary::{exp, ln},
+    elementary::{exp2, ln},
     rank::select,
     row::token_of,
     wide::{Loop, widest},
@@ -66,11 +68,11 @@ impl Loop for Columns<'_> {
         let (chunks, rest) = self.logits.as_chunks::<COLUMNS>();
         for chunk in chunks {
             for column in 0..COLUMNS {
-                sums[column] += exp(f64::from(chunk[column]) - self.greatest);
+                sums[column] += exp2((f64::from(chunk[column]) - self.greatest) * LOG2_E);
             }
         }
         for (sum, &logit) in sums.iter_mut().zip(rest) {
-            *sum += exp(f64::from(logit) - self.greatest);
+            *sum += exp2((f64::from(logit) - self.greatest) * LOG2_E);
         }
         sums
     }

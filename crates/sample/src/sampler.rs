@@ -6,11 +6,10 @@ use crate::{
     adjust::Adjust,
     draw::Urn,
     logprobs::{Distribution, Scored},
-    nucleus::{self, Cut},
     rank::select,
     row::{Row, Unusable, likeliest, token_of},
     settings::Settings,
-    weights::{heavy, last_entry, least, weigh},
+    weights::{last_entry, least, weigh},
 };
 
 /// What became of a row.
@@ -57,7 +56,7 @@ struct Narrowed {
 
 impl Sampler {
     /// Chooses the tokens of a row. The error is `HR_OPTION_INVALID`, for settings out of range and tokens that the row does not
-    /// have. O(row + prompt + answer) expected, and one more pass over the row for each choice.
+    /// have. O(row + prompt + answer) expected, and a few more passes over the row for each choice.
     pub fn sample(&mut self, row: &Row<'_>, settings: &Settings<'_>) -> Result<Outcome<'_>> {
         row.check()?;
         settings.check(row.logits.len())?;
@@ -109,19 +108,12 @@ impl Sampler {
             self.ids.extend(known..(logits.len() as u32).max(known));
             (&self.ids[..logits.len()], logits)
         };
-        let all = weigh(logits, greatest, settings.temperature, &mut self.weights);
+        let total = weigh(logits, greatest, settings.temperature, &mut self.weights);
         // What `min_p` leaves comes first in the order of likelihood, and so does what `top_k` leaves: whichever is less
         // is left by both.
-        let least = least(settings.min_p);
-        let total = if least > 1 { heavy(least, &self.weights).sum } else { all };
-        let cut = if settings.top_p < 1.0 {
-            nucleus::cut(&self.weights, tokens, least, total, settings.top_p, &mut self.keys)
-        } else {
-            Cut { last: last_entry(least), total }
-        };
-        let urn = Urn { tokens, weights: &self.weights, cut };
+        let urn = Urn { tokens, weights: &self.weights, last: last_entry(1), total }.from(least(settings.min_p));
         let choices = settings.choice..settings.choice + settings.choices;
-        self.tokens.extend(choices.map(|choice| urn.draw(settings.seed, choice, settings.position)));
+        self.tokens.extend(choices.map(|choice| urn.draw(settings, choice)));
     }
 }
 

@@ -1,13 +1,14 @@
 //! The random numbers: a function of where they are used, without any state.
 
-/// The number in [0, 1) with which the token at `position` of an answer is drawn: a multiple of 2^−53.
-pub fn uniform(seed: u64, choice: u32, position: u32) -> f64 {
-    uniform_bits(seed, choice, position) as f64 / (1u64 << 53) as f64
+/// The number in [0, 1) with which the token at `position` of an answer is drawn: a multiple of 2^−53. Where a token is drawn again,
+/// `attempt` says how often that was before.
+pub fn uniform(seed: u64, choice: u32, position: u32, attempt: u32) -> f64 {
+    uniform_bits(seed, choice, position, attempt) as f64 / (1u64 << 53) as f64
 }
 
 /// [`uniform`] times 2^53.
-pub(crate) fn uniform_bits(seed: u64, choice: u32, position: u32) -> u64 {
-    let [high, low, ..] = philox([position, choice, 0, 0], [seed as u32, (seed >> 32) as u32]);
+pub(crate) fn uniform_bits(seed: u64, choice: u32, position: u32, attempt: u32) -> u64 {
+    let [high, low, ..] = philox([position, choice, attempt, 0], [seed as u32, (seed >> 32) as u32]);
     (u64::from(high) << 32 | u64::from(low)) >> 11
 }
 

@@ -1,7 +1,9 @@
 //! What tokens are drawn by: whole numbers in proportion to their probabilities. Sums of them are the same in every order.
 
+use std::f64::consts::LOG2_E;
+
 use crate::{
-    elementary::exp,
+    elementary::exp2,
     settings::VOCABULARY_MAX,
     wide::{Loop, widest},
 };
@@ -22,8 +24,8 @@ const ROUND: f64 = (1u64 << 52) as f64;
 /// Puts the weights of logits into `weights`; their sum. `greatest` is the greatest logit; no logit is NaN. O(logits).
 pub(crate) fn weigh(logits: &[f32], greatest: f32, temperature: f64, weights: &mut Vec<u64>) -> u64 {
     weights.resize(logits.len(), 0);
-    // A temperature next to 0 must leave 0 · 1/temperature = 0 for the likeliest.
-    let scale = (1.0 / temperature).min(f64::MAX);
+    // e^(x / temperature) is 2^(x · scale). A temperature next to 0 must leave 0 · scale = 0 for the likeliest.
+    let scale = (LOG2_E / temperature).min(f64::MAX);
     widest(Weigh { logits, greatest: greatest.into(), scale, weights })
 }
 
@@ -41,43 +43,11 @@ impl Loop for Weigh<'_> {
     fn run(self) -> u64 {
         let mut sum = 0;
         for (weight, &logit) in self.weights.iter_mut().zip(self.logits) {
-            let part = exp((f64::from(logit) - self.greatest) * self.scale);
-            *weight = (part * WEIGHT_MAX as f64 + ROUND).to_bits() - ROUND.to_bits();
+            let part = exp2((f64::from(logit) - self.greatest) * self.scale);
+            *weight = part.mul_add(WEIGHT_MAX as f64, ROUND).to_bits() - ROUND.to_bits();
             sum += *weight;
         }
         sum
-    }
-}
-
-/// Weights from a certain one on.
-#[derive(Debug, Default)]
-pub(crate) struct Heavy {
-    pub(crate) sum: u64,
-    pub(crate) count: u64,
-}
-
-/// The weights that are at least `least`. O(weights).
-pub(crate) fn heavy(least: u64, weights: &[u64]) -> Heavy {
-    widest(FindHeavy { least, weights })
-}
-
-struct FindHeavy<'a> {
-    least: u64,
-    weights: &'a [u64],
-}
-
-impl Loop for FindHeavy<'_> {
-    type Output = Heavy;
-
-    #[inline(always)]
-    fn run(self) -> Heavy {
-        let mut heavy = Heavy::default();
-        for &weight in self.weights {
-            let is = weight >= self.least;
-            heavy.sum += if is { weight } else { 0 };
-            heavy.count += u64::from(is);
-        }
-        heavy
     }
 }
 
@@ -97,7 +67,8 @@ pub(crate) fn last_entry(weight: u64) -> u64 {
     weight << TOKEN_BITS
 }
 
-/// The weight of an [`entry`].
-pub(crate) fn weight_of(entry: u64) -> u64 {
-    entry >> TOKEN_BITS
+/// The token of an [`entry`].
+pub(crate) fn token_of(entry: u64) -> u32 {
+    let token = !entry & (VOCABULARY_MAX as u64 - 1);
+    token as u32
 }

@@ -31,9 +31,9 @@ pub(super) fn sample(row: &Row<'_>, settings: &Settings<'_>) -> Result<Expected,
     let (tokens, left): (Vec<u32>, usize) = if settings.temperature == 0.0 {
         (choices.map(|_| ranked[0]).collect(), 1)
     } else {
-        let weights = left(&ranked, &logits, settings);
-        let draw = |choice| drawn(&weights, uniform(settings.seed, choice, settings.position));
-        (choices.map(draw).collect(), weights.len())
+        let (entries, nucleus) = left(&ranked, &logits, settings);
+        let number = |choice, attempt| uniform(settings.seed, choice, settings.position, attempt);
+        (choices.map(|choice| drawn(&entries, nucleus, |attempt| number(choice, attempt))).collect(), nucleus)
     };
     let Some(count) = settings.logprobs else {
         return Ok(Expected { tokens, logprobs: Vec::new(), likeliest: Vec::new(), left });
@@ -87,8 +87,8 @@ fn ranked(logits: &[f32]) -> Vec<u32> {
     tokens
 }
 
-/// What min-p, top-k and top-p leave, with the weights.
-fn left(ranked: &[u32], logits: &[f32], settings: &Settings<'_>) -> BTreeMap<u32, u64> {
+/// What min-p and top-k leave, with the weights, likeliest first; and how many of these top-p leaves.
+fn left(ranked: &[u32], logits: &[f32], settings: &Settings<'_>) -> (Vec<(u32, u64)>, usize) {
     let unit = (1u64 << 42) as f64;
     let greatest = f64::from(logits[ranked[0] as usize]);
     let weight = |token: u32| {
@@ -101,22 +101,38 @@ fn left(ranked: &[u32], logits: &[f32], settings: &Settings<'_>) -> BTreeMap<u32
     entries.truncate(top_k);
     entries.sort_by_key(|&(token, weight)| (u64::MAX - weight, token));
     let total: u64 = entries.iter().map(|(_, weight)| weight).sum();
-    let (mut sum, mut kept) = (0, BTreeMap::new());
-    for (token, weight) in entries {
-        if settings.top_p < 1.0 && !kept.is_empty() && sum as f64 >= settings.top_p * total as f64 {
+    let (mut sum, mut nucleus) = (0, 0);
+    for (_, weight) in &entries {
+        if settings.top_p < 1.0 && nucleus > 0 && sum as f64 >= settings.top_p * total as f64 {
             break;
         }
         sum += weight;
-        kept.insert(token, weight);
+        nucleus += 1;
     }
-    kept
+    (entries, nucleus)
 }
 
-fn drawn(weights: &BTreeMap<u32, u64>, u: f64) -> u32 {
+/// One of the first `nucleus` entries: one of all is drawn, and again of those before it as long as it is not among them.
+fn drawn(entries: &[(u32, u64)], nucleus: usize, number: impl Fn(u32) -> f64) -> u32 {
+    let mut left = entries;
+    for attempt in 0.. {
+        let token = inverted(left, number(attempt));
+        let at = entries.iter().position(|entry| entry.0 == token).expect("it is one of them");
+        if at < nucleus {
+            return token;
+        }
+        left = &entries[..at];
+    }
+    unreachable!("what is left becomes less")
+}
+
+/// The token with which the weights, added up in the order of ids, come above the part `u` of their sum.
+fn inverted(entries: &[(u32, u64)], u: f64) -> u32 {
+    let weights: BTreeMap<u32, u64> = entries.iter().copied().collect();
     let total: u128 = weights.values().map(|&weight| u128::from(weight)).sum();
     let place = ((u * (1u64 << 53) as f64) as u128 * total) >> 53;
     let mut sum = 0;
-    for (&token, &weight) in weights {
+    for (&token, &weight) in &weights {
         sum += u128::from(weight);
         if sum > place {
             return token;

@@ -26,12 +26,13 @@ fn part(u: f64) -> usize {
 
 #[test]
 fn numbers_are_evenly_spread_by_seed_choice_and_position() {
-    let along: [Numbers<f64>; 5] = [
-        ("seeds", |at| uniform(u64::from(at), 0, 0)),
-        ("high bits of seeds", |at| uniform(u64::from(at) << 32, 0, 0)),
-        ("choices", |at| uniform(7, at, 3)),
-        ("positions", |at| uniform(7, 0, at)),
-        ("all at once", |at| uniform(u64::from(at / 1000), at % 10, at / 10 % 100)),
+    let along: [Numbers<f64>; 6] = [
+        ("seeds", |at| uniform(u64::from(at), 0, 0, 0)),
+        ("high bits of seeds", |at| uniform(u64::from(at) << 32, 0, 0, 0)),
+        ("choices", |at| uniform(7, at, 3, 0)),
+        ("positions", |at| uniform(7, 0, at, 0)),
+        ("attempts", |at| uniform(7, 1, 2, at)),
+        ("all at once", |at| uniform(u64::from(at / 1000), at % 10, at / 10 % 100, 0)),
     ];
     for (what, number) in along {
         let found = chi_square((0..DRAWS).map(|at| part(number(at))));
@@ -44,10 +45,11 @@ fn neighbours_do_not_go_together() {
     let root = 16;
     let pair =
         |one: f64, other: f64| (one * f64::from(root)) as usize * root as usize + (other * f64::from(root)) as usize;
-    let pairs: [Numbers<(f64, f64)>; 3] = [
-        ("positions", |at| (uniform(1, 0, 2 * at), uniform(1, 0, 2 * at + 1))),
-        ("choices", |at| (uniform(1, 0, at), uniform(1, 1, at))),
-        ("seeds", |at| (uniform(1, 0, at), uniform(2, 0, at))),
+    let pairs: [Numbers<(f64, f64)>; 4] = [
+        ("positions", |at| (uniform(1, 0, 2 * at, 0), uniform(1, 0, 2 * at + 1, 0))),
+        ("choices", |at| (uniform(1, 0, at, 0), uniform(1, 1, at, 0))),
+        ("seeds", |at| (uniform(1, 0, at, 0), uniform(2, 0, at, 0))),
+        ("attempts", |at| (uniform(1, 0, at, 0), uniform(1, 0, at, 1))),
     ];
     for (what, numbers) in pairs {
         let found = chi_square((0..DRAWS).map(numbers).map(|(one, other)| pair(one, other)));
