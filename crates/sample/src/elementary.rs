@@ -1,7 +1,7 @@
-//! Powers of two and logarithms with the same bits on every platform: only additions, multiplications, fused ones and divisions
-//! of `f64`, which IEEE 754 rounds correctly, in an order that is written down. (Processors without fused multiplication and addition
-//! take long for it.) (The functions of the standard library are those of the
-//! platform, which differ in their last bits.) Both stay within 2 units in the last place.
+//! Powers of two and logarithms with the same bits on every platform: only operations of `f64` that IEEE 754 rounds correctly
+//! (addition, multiplication, both fused, division), in an order that is written down. The functions of the standard library are
+//! those of the platform, which differ in their last bits. Both stay within 2 units in the last place. Processors that cannot fuse
+//! take long for it, and have the same bits.
 
 use std::f64::consts::{FRAC_1_SQRT_2, LN_2};
 
