@@ -6,6 +6,7 @@ import { type ImportedModel, type ImportOptions, importModel } from './import/im
 import { BLOCK_TOKENS, leastWidth, type ModelShape } from './import/shape.ts';
 import { endUse, type Use } from './import/use.ts';
 import { type CpuOptions, CpuRunner } from './runner/cpu-runner.ts';
+import { free } from './runner/free.ts';
 import { remembered } from './runner/remembered.ts';
 import type { ModelRunner } from './runner/runner.ts';
 import { scatter, slotsOf } from './runner/scatter.ts';
@@ -130,6 +131,7 @@ export class Model implements AsyncDisposable {
           (logits as Float32Array).slice(at * this.shape.vocabulary, (at + 1) * this.shape.vocabulary),
         );
       }
+      free(newKv, logits);
     }
     return found;
   }

@@ -92,6 +92,20 @@ describe('the engine', () => {
     }
   });
 
+  test('gives the memory of what was computed back with the step', async () => {
+    const results: (Float32Array | undefined)[] = [];
+    const run: ModelRunner['run'] = async (step, pool) => {
+      const result = await model.runner.run(step, pool);
+      results.push(result.newKv, result.logits);
+      return result;
+    };
+    const runner = { shape: model.shape, pool: (blocks: number) => model.runner.pool(blocks), run };
+    const { add, finish } = coreHarness(model, {}, { runner });
+    add(prompt(1, 20), { temperature: 1, seed: 1, maxTokens: 4 });
+    await finish();
+    expect(results.map((array) => array?.length)).toEqual(Array(8).fill(0));
+  });
+
   test('refuses at the door what can never be, and what is too much', () => {
     const { add } = coreHarness(model, { kvBlocks: 9, maxQueue: 2, maxNumSeqs: 4 });
     expect(() => add(prompt(1, 200), { maxTokens: 57 })).toThrow(/HR_CONTEXT_LENGTH.*200 tokens and 57 more/);

@@ -6,6 +6,7 @@
 import { HeadraceError } from '../../errors.ts';
 import { BlockManager, type Reservation } from '../block-manager.ts';
 import { BLOCK_TOKENS } from '../import/shape.ts';
+import { free } from '../runner/free.ts';
 import { PoolMemory } from '../runner/pool-memory.ts';
 import type { KvPool, ModelRunner, StepResult } from '../runner/runner.ts';
 import { copyBlocks, scatter } from '../runner/scatter.ts';
@@ -201,6 +202,7 @@ export class EngineCore {
       ms,
     });
     this.#commit(answers, reservation, input.width, result);
+    free(result.newKv, result.logits);
     return true;
   }
 

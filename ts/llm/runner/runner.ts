@@ -18,7 +18,7 @@ export interface Step {
   readonly logits: boolean;
 }
 
-/** What a step computed; the arrays are the caller's. */
+/** What a step computed; the arrays are the caller's, who gives them back with `free`. */
 export interface StepResult {
   /** For each scored pair the likeliest next token, of equals the lowest. */
   readonly tokens: BigInt64Array;
