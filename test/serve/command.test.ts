@@ -228,6 +228,9 @@ describe('headrace serve refuses', () => {
   test('limits that cannot be', async () => {
     expect(await refusal(['tiny.gguf', '--port', '70000'])).toMatch(/a whole number from 0 to 65535/);
     expect(await refusal(['tiny.gguf', '--scheduling-policy', 'lifo'])).toMatch(/fcfs, priority/);
+    // Requests could not name it.
+    for (const name of ['', 'x'.repeat(513)])
+      expect(await refusal(['tiny.gguf', '--served-model-name', name])).toMatch(/1 to 512 letters/);
     for (const [args, what] of [
       [['--max-model-len', '2000'], 'maxModelLen is 2000, and the context of the model is 1024 tokens'],
       [

@@ -275,6 +275,12 @@ describe('a client that talks nonsense', () => {
     const head = 'POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
     const broken = (await client()).send(`${head}transfer-encoding: chunked\r\n\r\nzz\r\n`);
     await broken.closed;
+    // Node would not let these through; another server may.
+    for (const length of ['many', '-400000', '1e999', 'NaN']) {
+      const headers = { 'content-type': 'application/json', 'content-length': length };
+      const request = new Request(server.url + AT, { method: 'POST', headers, body: JSON.stringify(SHORT) });
+      expect((await server.handler(request)).status, length).toBe(200);
+    }
     await expectAllFree();
   });
 
@@ -424,7 +430,7 @@ describe('an engine', () => {
     const open = await server.post(AT, { ...SHORT, max_tokens: 1_000, stream: true });
     await other.close();
     const events = (await open.text()).split('\n\n');
-    expect(events.at(-3)).toContain('"code":"server_is_shutting_down"');
+    expect(events.at(-3)).toContain('"code":"engine_has_ended"');
     for (const at of ['/health', '/v1/models', '/metrics'])
       expect(await errorIn(await fetch(server.url + at))).toMatchObject({
         ...{ status: 503, code: 'engine_has_ended' },

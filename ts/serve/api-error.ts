@@ -57,7 +57,7 @@ const ENGINE_ERRORS: { readonly [code in ErrorCode]?: { status: number; code?: A
   HR_OPTION_INVALID: { status: 400 },
   HR_CHAT_TEMPLATE: { status: 400, code: 'chat_template_failed' },
   HR_QUEUE_FULL: { status: 503, code: 'server_is_overloaded' },
-  HR_ENGINE_CLOSED: { status: 503, code: 'server_is_shutting_down' },
+  HR_ENGINE_CLOSED: { status: 503, code: 'engine_has_ended' },
 };
 
 /** Whatever was thrown, as an error of HTTP; `param` is what the engine was working on. */

@@ -17,9 +17,10 @@ export function checkHead(request: Request, most: number): void {
   if (declaredLength(request) > most) throw tooLarge(most);
 }
 
-/** The bytes that the body has by its header; 0 where it does not say. */
+/** The bytes that the body has by its header; 0 where it does not say, or says what is no length. */
 export function declaredLength(request: Request): number {
-  return Number(request.headers.get('content-length') ?? 0);
+  const length = request.headers.get('content-length') ?? '';
+  return /^\d+$/.test(length) ? Number(length) : 0;
 }
 
 /** Reads the body. Throws an {@link ApiError} of status 400 or 413; no more than `most` bytes are kept. */

@@ -17,7 +17,7 @@ export function isLoopback(host: string): boolean {
 /** Throws `HR_OPTION_INVALID` for a server that would be open to others without a key. */
 export function requireKey(host: string, keys: number): void {
   if (keys > 0 || isLoopback(host)) return;
-  throw new HeadraceError('HR_OPTION_INVALID', `Others can reach ${host}, and there is no API key.`, {
+  throw new HeadraceError('HR_OPTION_INVALID', `Others can reach '${host}', and there is no API key.`, {
     hint: 'Set HEADRACE_API_KEYS or --api-key-file, or listen on 127.0.0.1.',
   });
 }

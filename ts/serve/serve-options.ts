@@ -1,5 +1,6 @@
 /** How a server is set up. */
 import { HeadraceError } from '../errors.ts';
+import { NAME_LENGTH_MAX } from './parameters.ts';
 
 export interface ServeOptions {
   /** The name that requests call the model by; the one that the engine has for it unless told. */
@@ -27,6 +28,7 @@ export type ServeLimits = Required<Omit<ServeOptions, 'servedModelName' | 'local
 
 /** Fills in what is not given. Throws `HR_OPTION_INVALID`. */
 export function limitsOf(options: ServeOptions): ServeLimits {
+  checkName(options.servedModelName);
   return {
     apiKeys: keysOf(options.apiKeys ?? []),
     maxQueueRequests: whole('maxQueueRequests', options.maxQueueRequests ?? 256),
@@ -39,6 +41,12 @@ export function limitsOf(options: ServeOptions): ServeLimits {
 function whole(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new HeadraceError('HR_OPTION_INVALID', `${name} is ${value}, which is no whole number from 1 on.`);
+}
+
+/** A name that no request can have is refused. */
+function checkName(name: string | undefined): void {
+  if (name === undefined || (name !== '' && name.length <= NAME_LENGTH_MAX)) return;
+  throw new HeadraceError('HR_OPTION_INVALID', `The name of a model has 1 to ${NAME_LENGTH_MAX} letters.`);
 }
 
 /** Keys that could not be sent in a header are refused, without naming them. */
