@@ -140,9 +140,9 @@ impl BlockManager {
         self.options
     }
 
-    /// Sums since the start; those of an open run included.
+    /// Sums since the start. What an open run adds is in them once it is committed, so that no rollback makes them fall.
     pub fn counters(&self) -> Counters {
-        self.counters
+        self.run.as_ref().map_or(self.counters, |run| run.counters)
     }
 
     /// How full the pool is. O(1).

@@ -75,7 +75,9 @@ impl BlockManager {
             let sequence = self.sequences.at(places[asked]);
             let next = cached[asked] as usize / block_tokens;
             let end = (next + 1) * block_tokens;
-            let name = sequence.names.get(next).filter(|_| end < sequence.tokens.len())?;
+            // In the middle of a block it must complete its own, whoever computes the same one.
+            let whole = (sequence.committed as usize).is_multiple_of(block_tokens);
+            let name = sequence.names.get(next).filter(|_| whole && end < sequence.tokens.len())?;
             let leads = |other: &Sequence, computed: u32| {
                 // Names first: they nearly always settle it, and tokens are compared for the rest.
                 other.names.get(next) == Some(name) && (computed as usize) < end && other.agrees(sequence, end)

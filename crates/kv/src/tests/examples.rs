@@ -51,6 +51,20 @@ fn what_a_finished_sequence_leaves_is_used_from_its_tail_and_shared_roots_last()
 }
 
 #[test]
+fn sums_never_fall() {
+    let mut manager = manager(9, 2);
+    let first = computed(&mut manager, &[1, 2, 3, 4, 5]);
+    let before = manager.counters();
+    let second = manager.open(&[1, 2, 3, 4, 6], 8, SALT).unwrap();
+    let run = reserve(&mut manager, &[second], &[5]);
+    // What is asked meanwhile must not know of hits that a rollback takes back.
+    assert_eq!(manager.counters(), before);
+    manager.roll_back(run.run, false).unwrap();
+    assert_eq!(manager.counters(), before);
+    manager.close(&[first, second]).unwrap();
+}
+
+#[test]
 fn at_most_all_but_the_last_token_are_found() {
     let mut manager = manager(64, 16);
     let tokens: Vec<u32> = (0..64).collect();

@@ -97,10 +97,16 @@ impl Model {
         (computed, found)
     }
 
+    /// The sums without what an open run adds to them.
+    pub(super) fn sums(&self) -> Counters {
+        self.run.as_ref().map_or(self.counters, |run| run.before.counters)
+    }
+
     pub(super) fn leader(&self, asked: &[u32], at: usize) -> u32 {
         let sequence = &self.sequences[&asked[at]];
         let end = (self.cached(asked[at]).0 / self.size + 1) * self.size;
-        if !self.options.prefix_cache || end >= sequence.tokens.len() {
+        // Whoever is in the middle of a block goes on with its own.
+        if !self.options.prefix_cache || end >= sequence.tokens.len() || !sequence.computed.is_multiple_of(self.size) {
             return 0;
         }
         let computes = |number: u32, computed: usize| {

@@ -184,7 +184,7 @@ impl Case {
             assert_eq!((found.committed as usize, found.limit as usize), (expected.computed, expected.limit));
             assert_eq!((found.admitted, found.salt), (expected.admitted, expected.salt));
         }
-        assert_eq!(manager.counters(), model.counters);
+        assert_eq!(manager.counters(), model.sums());
         let usage = manager.usage();
         let cached = model.free.iter().filter(|block| model.contents.contains_key(block)).count();
         assert_eq!((usage.free as usize, usage.cached as usize), (model.free.len(), cached));

@@ -55,9 +55,22 @@ fn who_was_preempted_is_waited_for_no_longer() {
     manager.release(&[first]).unwrap();
     assert_eq!(manager.probe(&[second]).unwrap(), crate::Probe { cached: vec![2], idle: vec![1], leaders: vec![0] });
     // Two that hold blocks and need the same one: the later waits for the earlier, not the other way round.
-    let run = reserve(&mut manager, &[second, first], &[1, 1]);
-    manager.commit(run.run, &[1, 1], &[0, 0], &[]).unwrap();
+    let run = reserve(&mut manager, &[second, first], &[2, 2]);
+    manager.commit(run.run, &[2, 2], &[0, 0], &[]).unwrap();
     assert_eq!(manager.probe(&[first, second]).unwrap().leaders, [second, 0]);
+}
+
+#[test]
+fn in_the_middle_of_a_block_nobody_waits_for_the_rest_of_it() {
+    let mut manager = manager(50, 4);
+    let [first, second] = [8, 9].map(|last| manager.open(&[1, 1, 1, 1, 1, 1, 1, 1, last], 20, SALT).unwrap());
+    let run = reserve(&mut manager, &[first, second], &[1, 2]);
+    manager.commit(run.run, &[1, 2], &[0, 0], &[]).unwrap();
+    // The second needs all of its first block before it can take hold of one that the first has computed.
+    assert_eq!(manager.probe(&[first, second]).unwrap().leaders, [0, 0]);
+    let run = reserve(&mut manager, &[second], &[2]);
+    manager.commit(run.run, &[2], &[0], &[]).unwrap();
+    assert_eq!(manager.probe(&[first, second]).unwrap().leaders, [0, first]);
 }
 
 #[test]
