@@ -50,12 +50,13 @@ describe('the engine', () => {
     expect([used, free]).toEqual([0, blocks - 1]);
   });
 
-  test('computes a beginning that requests share once', async () => {
-    const { core, add, finish } = coreHarness(model, { maxNumBatchedTokens: 128 });
+  test.each([8, 200])('computes a beginning that requests share once, for %d', async (requests) => {
+    const limits = { maxNumBatchedTokens: 128, maxQueue: 200, maxNumSeqs: 32, kvBlocks: 300 };
+    const { core, add, finish } = coreHarness(model, limits);
     const shared = prompt(1, 96);
-    for (let at = 0; at < 8; at++) add([...shared, ...prompt(at + 2, 8)], { ...greedy, maxTokens: 1 });
+    for (let at = 0; at < requests; at++) add([...shared, ...prompt(at + 2, 8)], { ...greedy, maxTokens: 1 });
     await finish();
-    expect(core.blocks.counters().computed).toBe(96 + 8 * 8);
+    expect(core.blocks.counters().computed).toBe(96 + requests * 8);
   });
 
   test('decides the same for the same requests', async () => {

@@ -4,10 +4,13 @@ import { BLOCK_TOKENS } from '../import/shape.ts';
 import type { Policy, SchedulerState, SequenceView } from '../scheduler/step-plan.ts';
 import type { Answer } from './answer.ts';
 
-/** Waiting requests that are looked up in the prefix index in one step. */
+/** Sequences that are looked up in the prefix index in one step. */
 const PROBED_MAX = 128;
 
-/** The state of all answers, in the order of the policy. O(answers · log answers). */
+/**
+ * The state of all answers, in the order of the policy. Of a long queue only those in front are in it, which have been looked
+ * up: the others might compute what one of those is about to. O(answers · log answers).
+ */
 export function schedulerState(
   answers: readonly Answer[],
   blocks: BlockManager,
@@ -19,8 +22,10 @@ export function schedulerState(
     answers.filter(({ request }) => request.admittedMs !== undefined).map(({ sequence }) => sequence),
   );
   return {
-    waiting: found.filter(({ sequence }) => !started.has(sequence)),
-    started: found.filter(({ sequence }) => started.has(sequence)),
+    waiting: [...found.values()].filter(({ sequence }) => !started.has(sequence)),
+    started: views
+      .filter(({ sequence }) => started.has(sequence))
+      .map((view) => found.get(view.sequence) ?? view),
     free: blocks.counters().free,
   };
 }
@@ -38,24 +43,22 @@ export function viewOf(answer: Answer): SequenceView {
   };
 }
 
-/**
- * Adds what the prefix index has, for those with a prompt to compute: of a long queue only for those in front, which lead
- * and are admitted first.
- */
-function lookUp(views: readonly SequenceView[], blocks: BlockManager): readonly SequenceView[] {
-  const asked = views.filter(({ known, computed }) => known - computed > 1 || computed === 0);
-  const front = asked.slice(0, PROBED_MAX);
-  if (front.length === 0) return views;
+/** By sequence the views of those in front that have a prompt to compute, with what the prefix index has for them. */
+function lookUp(views: readonly SequenceView[], blocks: BlockManager): Map<number, SequenceView> {
+  const front = views
+    .filter(({ known, computed }) => known - computed > 1 || computed === 0)
+    .slice(0, PROBED_MAX);
+  if (front.length === 0) return new Map();
   const { cached, idle, leaders } = blocks.probe(Uint32Array.from(front, ({ sequence }) => sequence));
-  const places = new Map(front.map(({ sequence }, at) => [sequence, at]));
-  return views.map((view) => {
-    const at = places.get(view.sequence);
-    if (at === undefined) return view;
-    return {
-      ...view,
-      computed: cached[at] as number,
-      idle: idle[at] as number,
-      leader: leaders[at] as number,
-    };
-  });
+  return new Map(
+    front.map((view, at) => [
+      view.sequence,
+      {
+        ...view,
+        computed: cached[at] as number,
+        idle: idle[at] as number,
+        leader: leaders[at] as number,
+      },
+    ]),
+  );
 }

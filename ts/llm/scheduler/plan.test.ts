@@ -173,6 +173,15 @@ test('the policy orders each kind', () => {
   expect(rows({ started, waiting })).toEqual([1, 2, 3, 4, 5, 6].map((id) => [id, id < 3 ? 1 : 4]));
 });
 
+test('a prompt that others wait for is as urgent as they are', () => {
+  const begun = (sequence: number, more: Partial<SequenceView>) =>
+    view(sequence, 200, { computed: 16, held: 1, ...more });
+  const started = [begun(1, {}), begun(2, { priority: 5 }), begun(3, { leader: 1 })];
+  const waiting = [view(4, 100, { priority: 9, leader: 3 })];
+  expect(rows({ started }, {}, priority)).toEqual([[2, 64]]);
+  expect(rows({ started, waiting }, {}, priority)).toEqual([[1, 64]]);
+});
+
 test('something always runs if there is anything', () => {
   // Nothing is free, and nobody generates.
   const stuck = [view(2, 100, { computed: 32, held: 2 }), view(1, 90, { computed: 32, held: 2, leader: 2 })];

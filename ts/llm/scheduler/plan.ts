@@ -25,7 +25,8 @@ import type {
  * - A sequence without blocks is admitted only if the blocks for all that it knows are free, besides those that sequences with
  *   blocks need for all that they know, and the watermark. One that cannot be admitted is not overtaken. One that
  *   cannot start because of `maxNumSeqs` is not overtaken by others that have never run either.
- * - A sequence with a leader waits, and may be overtaken.
+ * - A sequence with a leader waits, and may be overtaken. A prompt that has begun and leads others comes where the first of
+ *   them would, so that nobody between them makes them wait.
  * - If all of this leaves nothing, the first sequence that may run does, whatever the estimate says.
  *
  * A request has at most `maxNumSeqs` choices, and its blocks fit the pool: what does not is refused at the door. And a step
@@ -44,7 +45,8 @@ export function plan(
   const prefilling = running.filter((view) => left(view) > 1);
   const step = new Step(state.free, limits);
   for (const view of decoding) step.add(view, 1);
-  for (const view of prefilling.filter(leads)) step.add(view, step.chunk(view, step.free));
+  for (const view of waitedFor([...state.started, ...state.waiting].sort(order)))
+    if (view.held > 0 && left(view) > 1) step.add(view, step.chunk(view, step.free));
   admit(step, running, state, order);
   if (step.rows.length === 0) {
     const preempted = state.started.filter(({ held }) => held === 0);
@@ -75,6 +77,18 @@ function admit(step: Step, running: readonly SequenceView[], state: SchedulerSta
     places -= starts ? view.choices : 0;
     others = true;
   }
+}
+
+/** Those without a leader, in the order of the first that waits for them, or of themselves. */
+function waitedFor(views: readonly SequenceView[]): Iterable<SequenceView> {
+  const bySequence = new Map(views.map((view) => [view.sequence, view]));
+  const first = new Set<SequenceView>();
+  for (const view of views) {
+    let leader: SequenceView | undefined = view;
+    while (leader !== undefined && !leads(leader)) leader = bySequence.get(leader.leader);
+    if (leader !== undefined) first.add(leader);
+  }
+  return first;
 }
 
 /** Tokens that are known and not computed. */
