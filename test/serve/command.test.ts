@@ -1,5 +1,5 @@
 /** `headrace serve` as a user meets it: in a process of its own. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -184,7 +184,11 @@ describe('headrace serve', () => {
     expect(other.status).toBe(200);
   });
 
-  test('calls the model what it is told to', async () => {
+  test('calls the model what it is told to, or as its file', async () => {
+    copyFileSync(`${tiny.folder}/tiny.gguf`, `${tiny.folder}/Some-Name.Q4_1.gguf`);
+    await using plain = new Command(tiny.folder, ['./Some-Name.Q4_1.gguf', '--port', '0']);
+    const { status } = await fetch(`${await plain.ready()}/v1/models/Some-Name.Q4_1`);
+    expect(status).toBe(200);
     await using command = serve(['--served-model-name', 'other/name', '--max-model-len', '64']);
     const url = await command.ready();
     expect(await (await fetch(`${url}/v1/models`)).json()).toMatchObject({

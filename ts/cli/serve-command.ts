@@ -19,14 +19,15 @@ import { StopSignals } from './stop-signals.ts';
  * open are answered. Throws what cannot be served, and what has ended the engine.
  */
 export async function serveCommand(model: string, flags: ServeFlags): Promise<void> {
-  const { file, name } = servedModel(model);
+  const { file, name: servedName } = servedModel(model);
   const apiKeys = givenKeys(flags, process.env);
   requireKey(flags.host, apiKeys.length);
   runtimeVersion();
+  const name = flags.servedModelName ?? servedName;
   const { maxQueueRequests, maxQueueTokens, maxBodyBytes, maxRequestsPerKey, port, host } = flags;
   const loaded = Promise.withResolvers<LlmEngine>();
   const handler = createFetchHandler(loaded.promise, {
-    servedModelName: flags.servedModelName ?? name,
+    servedModelName: name,
     ...{ apiKeys, maxQueueRequests, maxQueueTokens, maxBodyBytes, localOnly: apiKeys.length === 0 },
     ...(maxRequestsPerKey === undefined ? {} : { maxRequestsPerKey }),
     onFailure: (error) => process.stderr.write(`${describeError(error)}\n`),
@@ -39,7 +40,7 @@ export async function serveCommand(model: string, flags: ServeFlags): Promise<vo
     await using engine = await load(file, flags, signals.signal);
     if (engine === undefined) return;
     loaded.resolve(engine);
-    say(readyText(engine.info, flags.servedModelName ?? name));
+    say(readyText(engine.info, name));
     const ended = await Promise.race([engine.ended, signals.heard()]);
     if (ended !== undefined) throw ended;
     say(`Stopping: open requests have ${flags.drain} s; once more to end at once.`);
@@ -70,7 +71,7 @@ function engineOptions(flags: ServeFlags): EngineOptions {
   };
 }
 
-function readyText({ model, context, kvBlocks, maxNumSeqs }: EngineInfo, name = model): string {
+function readyText({ model, context, kvBlocks, maxNumSeqs }: EngineInfo, name: string): string {
   const called = name === model ? name : `${name} (${model})`;
   return `Serving ${called}: context of ${formatCount(context)} tokens, ${formatCount(kvBlocks)} KV blocks of ${BLOCK_TOKENS} tokens, ${formatCount(maxNumSeqs)} sequences at a time.`;
 }

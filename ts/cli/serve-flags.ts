@@ -57,7 +57,7 @@ export const SERVE_FLAGS: readonly ServeFlag[] = [
   {
     flags: '--served-model-name <name>',
     says: 'What requests call the model.',
-    otherwise: 'the name in the catalogue or in the file',
+    otherwise: 'the name in the catalogue, or that of the file without `.gguf`',
   },
   {
     flags: '--max-model-len <n>',

@@ -8,8 +8,8 @@ import { CATALOGUE } from '../llm/pull/catalogue.ts';
 
 export interface ServedModel {
   readonly file: string;
-  /** What it is called, if it was called by its name in the catalogue. */
-  readonly name: string | undefined;
+  /** What requests call it: its name in the catalogue, or that of its file, which whoever starts the server has before them. */
+  readonly name: string;
 }
 
 /** Finds the model without loading it. Throws `HR_NOT_FOUND`, with the command that fetches it if there is one. */
@@ -29,5 +29,5 @@ export function servedModel(model: string): ServedModel {
   }
   // What cannot be read is said before anything listens.
   using _ = new FileSource(model);
-  return { file: path.resolve(model), name: undefined };
+  return { file: path.resolve(model), name: path.basename(model, '.gguf') };
 }
