@@ -408,6 +408,7 @@ describe('an engine', () => {
     const events = (await (await server.post(AT, { ...SHORT, stream: true })).text()).split('\n\n');
     expect(events.slice(-3)).toEqual([expect.stringContaining('"code":"HR_INTERNAL"'), 'data: [DONE]', '']);
     expect(events.join('')).not.toContain('secret');
+    expect(failures).toEqual([secret, secret]);
     await expect.poll(() => value('vllm:num_requests_running')).toBe(0);
     expect(await value('vllm:request_success_total', { finished_reason: 'error' })).toBe(2);
   });

@@ -81,7 +81,9 @@ class ApiServer {
     this.#options = options;
     this.#keys = new ApiKeys(limits.apiKeys);
     const serve = (loaded: ServedEngine) => {
-      this.#service = new ModelService(loaded, options.servedModelName, limits);
+      this.#service = new ModelService(loaded, options.servedModelName, limits, (failure) =>
+        this.#report(failure),
+      );
       void loaded.ended?.then(() => {
         this.#lost = 'engine_has_ended';
       });
@@ -113,8 +115,13 @@ class ApiServer {
 
   #failed(error: unknown): Response {
     const failure = this.#service?.errorOf(error) ?? apiErrorOf(error, undefined, 1);
-    if (failure.status === 500) this.#options.onFailure?.(failure.cause ?? failure);
+    this.#report(failure);
     return Response.json(failure, { status: failure.status, headers: failure.headers });
+  }
+
+  /** Tells of a failure that is the server's own. */
+  #report(failure: ApiError): void {
+    if (failure.status === 500) this.#options.onFailure?.(failure.cause ?? failure);
   }
 
   async #answer(request: Request): Promise<Response> {

@@ -40,13 +40,21 @@ export class ModelService {
   readonly #engine: ServedEngine;
   readonly #limits: ServeLimits;
   readonly #name: string;
+  readonly #onFailure: (failure: ApiError) => void;
   readonly #created = Math.floor(Date.now() / 1000);
   readonly #metrics = new ServerMetrics();
 
-  constructor(engine: ServedEngine, name: string | undefined, limits: ServeLimits) {
+  /** `onFailure` is told of what fails behind the first token; what fails before is thrown. */
+  constructor(
+    engine: ServedEngine,
+    name: string | undefined,
+    limits: ServeLimits,
+    onFailure: (failure: ApiError) => void,
+  ) {
     this.#engine = engine;
     this.#limits = limits;
     this.#name = name ?? engine.info.model;
+    this.#onFailure = onFailure;
     const { maxQueueRequests, maxQueueTokens, maxRequestsPerKey } = limits;
     this.admission = new Admission(
       { queueRequests: maxQueueRequests, queueTokens: maxQueueTokens, callerRequests: maxRequestsPerKey },
@@ -211,7 +219,11 @@ export class ModelService {
     const body = eventStream({
       ...{ shape, tokens, first: await tokens.next() },
       usage: includeUsage ? () => generation.usage() : undefined,
-      errorOf: (error) => this.#failed(error, prompt.param, entered),
+      errorOf: (error) => {
+        const failure = this.#failed(error, prompt.param, entered);
+        this.#onFailure(failure);
+        return failure;
+      },
       ended: leave(generation),
     });
     return new Response(body, {

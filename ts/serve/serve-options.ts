@@ -20,7 +20,7 @@ export interface ServeOptions {
    * none. A page of the web can give its own name the address of this machine; then it may read what is answered here. No, unless told.
    */
   readonly localOnly?: boolean;
-  /** Told of every failure that is the server's own: what is answered with 500, and an engine that could not be loaded. */
+  /** Told of every failure that is the server's own: what is answered with 500 or breaks a stream, and an engine that could not be loaded. */
   readonly onFailure?: (error: unknown) => void;
 }
 
