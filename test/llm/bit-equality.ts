@@ -3,7 +3,7 @@
  * alone and then among others.
  */
 import { createHash } from 'node:crypto';
-import type { CoreLimits, CoreParts } from '../../ts/llm/engine/core.ts';
+import type { CoreLimits, CoreParts } from '../../ts/llm/engine/core-parts.ts';
 import type { GenerateOptions } from '../../ts/llm/engine/options.ts';
 import type { GeneratedToken } from '../../ts/llm/engine/token.ts';
 import type { Model } from '../../ts/llm/model.ts';

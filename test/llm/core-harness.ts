@@ -1,5 +1,6 @@
 /** An engine's core over a small model, step by step, with what it says kept. */
-import { type CoreLimits, type CoreParts, EngineCore } from '../../ts/llm/engine/core.ts';
+import { EngineCore } from '../../ts/llm/engine/core.ts';
+import type { CoreLimits, CoreParts } from '../../ts/llm/engine/core-parts.ts';
 import type { EngineEvent } from '../../ts/llm/engine/engine-event.ts';
 import type { EngineOutput } from '../../ts/llm/engine/engine-output.ts';
 import type { GenerateOptions } from '../../ts/llm/engine/options.ts';

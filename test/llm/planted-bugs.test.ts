@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import type { CoreParts } from '../../ts/llm/engine/core.ts';
+import type { CoreParts } from '../../ts/llm/engine/core-parts.ts';
 import { Model } from '../../ts/llm/model.ts';
 import { ALONE, different, digests, requests, ways } from './bit-equality.ts';
 import {

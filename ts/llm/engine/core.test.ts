@@ -117,19 +117,31 @@ describe('the engine', () => {
     expect(() => add(prompt(1, 10), { maxTokens: 1 })).toThrow(/HR_QUEUE_FULL.*maxQueue/);
   });
 
-  test('a run that throws ends the request that makes it throw, and no other', async () => {
-    const poison = 77n;
+  /** What a run may do that meets a token which it does not like. */
+  const faults: [string, ModelRunner['run']][] = [
+    ['throws', () => Promise.reject(new Error('poisoned'))],
+    [
+      'has too few results',
+      async (step, pool) => ({ ...(await model.runner.run(step, pool)), newKv: new Float32Array(8) }),
+    ],
+    [
+      'has too few logits',
+      async (step, pool) => ({ ...(await model.runner.run(step, pool)), logits: new Float32Array(8) }),
+    ],
+  ];
+  test.each(faults)('a run that %s ends the request that makes it do so, and no other', async (_, fault) => {
     const run: ModelRunner['run'] = (step, pool) =>
-      step.tokens.includes(poison) ? Promise.reject(new Error('poisoned')) : model.runner.run(step, pool);
+      step.tokens.includes(77n) ? fault(step, pool) : model.runner.run(step, pool);
     const runner = { shape: model.shape, pool: (blocks: number) => model.runner.pool(blocks), run };
     const clean = [1, 2, 3].map((seed) => prompt(seed, 30).map((token) => (token === 77 ? 78 : token)));
     const expected = coreHarness(model);
-    const alone = clean.map((one) => expected.add(one, { ...greedy, maxTokens: 10 }));
+    const options = { ...greedy, maxTokens: 10, logprobs: 0 };
+    const alone = clean.map((one) => expected.add(one, options));
     await expected.finish();
     const { core, add, finish, tokens, failure } = coreHarness(model, {}, { runner });
-    const sound = clean.slice(0, 2).map((one) => add(one, { ...greedy, maxTokens: 10 }));
-    const wrong = add([...prompt(4, 20), 77], { ...greedy, maxTokens: 10 });
-    const last = add(clean[2] as number[], { ...greedy, maxTokens: 10 });
+    const sound = clean.slice(0, 2).map((one) => add(one, options));
+    const wrong = add([...prompt(4, 20), 77], options);
+    const last = add(clean[2] as number[], options);
     await finish();
     expect(failure(wrong)).toBe('HR_MODEL_RUN');
     for (const [at, id] of [...sound, last].entries()) {

@@ -8,51 +8,28 @@ import { BlockManager, type Reservation } from '../block-manager.ts';
 import { BLOCK_TOKENS } from '../import/shape.ts';
 import { free } from '../runner/free.ts';
 import { PoolMemory } from '../runner/pool-memory.ts';
-import type { KvPool, ModelRunner, StepResult } from '../runner/runner.ts';
+import type { KvPool } from '../runner/runner.ts';
 import { copyBlocks, scatter } from '../runner/scatter.ts';
 import { costOf } from '../scheduler/cost.ts';
 import { plan } from '../scheduler/plan.ts';
-import { POLICIES, type PolicyName } from '../scheduler/policy.ts';
+import { POLICIES } from '../scheduler/policy.ts';
 import type { PlannedRow, Policy, RunCost, SchedulerLimits } from '../scheduler/step-plan.ts';
 import type { Answer } from './answer.ts';
 import { Chooser, type Chosen } from './chooser.ts';
 import { CoreCounters } from './core-counters.ts';
+import type { CoreLimits, CoreParts } from './core-parts.ts';
 import type { EngineEvent } from './engine-event.ts';
 import type { EngineOutput } from './engine-output.ts';
-import type { EngineTokens } from './engine-tokens.ts';
 import { schedulerState } from './planning.ts';
 import type { EngineRequest, NewRequest } from './request.ts';
 import { RequestTable } from './request-table.ts';
-import { Reserver } from './reserver.ts';
+import { type Reserved, Reserver } from './reserver.ts';
 import { runInput } from './run-input.ts';
 
-/** How large the engine is; see `EngineOptions` for what each means. */
-export interface CoreLimits {
-  readonly kvBlocks: number;
-  readonly watermark: number;
-  readonly maxNumSeqs: number;
-  readonly maxNumBatchedTokens: number;
-  readonly maxModelLen: number;
-  readonly maxQueue: number;
-  readonly maxChunkTokens: number;
-  readonly maxRunCells: number;
-  readonly prefixCache: boolean;
-  readonly policy: PolicyName;
-}
-
-/** What the engine works with. */
-export interface CoreParts {
-  readonly runner: Pick<ModelRunner, 'shape' | 'pool' | 'run'>;
-  readonly tokens: EngineTokens;
-  /** What must be equal, besides the salt of requests, for them to share blocks: the digest of the model. */
-  readonly salt: string;
-  /** Milliseconds. */
-  readonly clock: () => number;
-  readonly emit: (outputs: EngineOutput[]) => void;
-  /** Told of everything that the engine decides. */
-  readonly log?: ((event: EngineEvent) => void) | undefined;
-  /** What runs take; estimated from the model's sizes unless given. */
-  readonly cost?: RunCost | undefined;
+/** What came of a run, by row: whether it has numbers, and its next tokens, or why there are none. */
+interface Outcome {
+  readonly sound: readonly boolean[];
+  readonly chosen: ReadonlyMap<number, readonly Chosen[] | HeadraceError>;
 }
 
 export class EngineCore {
@@ -142,6 +119,7 @@ export class EngineCore {
       this.#log({ kind: 'step', ownMs });
     } finally {
       this.#stepping = false;
+      this.#runErrands();
     }
   }
 
@@ -151,7 +129,7 @@ export class EngineCore {
     for (const rows of this.#scheduling(() => this.#plan())) {
       const there = rows.filter(({ sequence }) => this.#there(sequence));
       changed = (await this.#run(there)) || there.length < rows.length || changed;
-      for (const errand of this.#errands.splice(0)) errand();
+      this.#runErrands();
       this.#flush();
     }
     // Who gave way may have been the only one in the step; then there is room in the next.
@@ -177,33 +155,42 @@ export class EngineCore {
     const reserved = this.#scheduling(() => this.#reserver.reserve(rows));
     if (reserved === undefined) return false;
     const { answers, reservation } = reserved;
-    const { runner, clock } = this.#parts;
-    const logits = answers.some(
-      (answer, row) => atEnd(answer, reservation, row) && this.#chooser.needsLogits(answer),
-    );
-    const input = runInput(answers, reservation, runner.shape, logits);
-    const began = clock();
-    let result: StepResult;
+    let outcome: Outcome;
     try {
-      copyBlocks(this.#pool, runner.shape, reservation.copies);
-      result = await runner.run(input, this.#pool);
+      outcome = await this.#compute(reserved);
     } catch (error) {
       this.blocks.rollBack(reservation.run, false);
       await this.#isolate(answers, reservation, error);
       return true;
     }
+    this.#commit(answers, reservation, outcome);
+    return true;
+  }
+
+  /** Computes the rows, chooses the next tokens, and writes what is sound to the pool. */
+  async #compute({ answers, reservation }: Reserved): Promise<Outcome> {
+    const { runner, clock } = this.#parts;
+    const logits = answers.some(
+      (answer, row) => atEnd(answer, reservation, row) && this.#chooser.needsLogits(answer),
+    );
+    const input = runInput(answers, reservation, runner.shape, logits);
+    const { rows, width } = input;
+    const began = clock();
+    copyBlocks(this.#pool, runner.shape, reservation.copies);
+    const result = await runner.run(input, this.#pool);
     const ms = clock() - began;
     this.counters.ran(input, ms);
-    this.#log({
-      kind: 'run',
-      rows: input.rows,
-      width: input.width,
-      blocks: input.blocks.length / input.rows,
-      ms,
-    });
-    this.#commit(answers, reservation, input.width, result);
+    this.#log({ kind: 'run', rows, width, blocks: input.blocks.length / rows, ms });
+    const sound = answers.map((_, row) => Number.isFinite(result.sums[row]));
+    const ready = [...answers.entries()].filter(
+      ([row, answer]) => sound[row] && atEnd(answer, reservation, row),
+    );
+    const chosen = this.#scheduling(() => this.#chooser.choose(new Map(ready), result));
+    // At last, so that whatever fails has written nothing.
+    const kept = reservation.counts.map((count, row) => (sound[row] ? count : 0));
+    scatter(this.#pool, runner.shape, result.newKv, { ...reservation, width, kept });
     free(result.newKv, result.logits);
-    return true;
+    return { sound, chosen };
   }
 
   /** A run failed as a whole: each row is tried alone, and fails alone. */
@@ -217,15 +204,9 @@ export class EngineCore {
       if (this.#there(sequence)) await this.#run([{ sequence, count: counts[row] as number }]);
   }
 
-  #commit(answers: readonly Answer[], reservation: Reservation, width: number, result: StepResult): void {
+  #commit(answers: readonly Answer[], reservation: Reservation, { sound, chosen }: Outcome): void {
     const { run, starts, counts } = reservation;
-    const sound = answers.map((_, row) => Number.isFinite(result.sums[row]));
     const kept = Uint32Array.from(counts, (count, row) => (sound[row] ? count : 0));
-    scatter(this.#pool, this.#parts.runner.shape, result.newKv, { ...reservation, width, kept });
-    const ready = [...answers.entries()].filter(
-      ([row, answer]) => sound[row] && atEnd(answer, reservation, row),
-    );
-    const chosen = this.#scheduling(() => this.#chooser.choose(new Map(ready), result));
     const grown = answers.map((_, row) => {
       const one = chosen.get(row);
       return one instanceof HeadraceError ? [] : (one ?? []);
@@ -294,6 +275,10 @@ export class EngineCore {
     const result = work();
     this.counters.schedulingMs += this.#parts.clock() - began;
     return result;
+  }
+
+  #runErrands(): void {
+    for (const errand of this.#errands.splice(0)) errand();
   }
 
   #flush(): void {

@@ -3,7 +3,7 @@ import { HeadraceError } from '../../errors.ts';
 import { BLOCK_TOKENS, type ModelShape } from '../import/shape.ts';
 import type { ModelOptions } from '../model.ts';
 import type { PolicyName } from '../scheduler/policy.ts';
-import type { CoreLimits } from './core.ts';
+import type { CoreLimits } from './core-parts.ts';
 import type { EngineEvent } from './engine-event.ts';
 
 /** Whatever is not given has the default that stands with it. */

@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { forAll } from '../../../test/seeds.ts';
-import type { CoreLimits } from '../engine/core.ts';
 import { EngineCore } from '../engine/core.ts';
+import type { CoreLimits } from '../engine/core-parts.ts';
 import type { EngineEvent } from '../engine/engine-event.ts';
 import { BLOCK_TOKENS } from '../import/shape.ts';
 import { runCost } from '../scheduler/cost.ts';

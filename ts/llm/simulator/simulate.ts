@@ -3,8 +3,9 @@
  * are none. The same trace has the same plans and the same times whenever and wherever it is simulated.
  */
 import { isHeadraceError } from '../../errors.ts';
-import { type CoreLimits, EngineCore } from '../engine/core.ts';
+import { EngineCore } from '../engine/core.ts';
 import type { CoreCounters } from '../engine/core-counters.ts';
+import type { CoreLimits } from '../engine/core-parts.ts';
 import type { EngineEvent } from '../engine/engine-event.ts';
 import type { EngineOutput } from '../engine/engine-output.ts';
 import type { EngineTokens } from '../engine/engine-tokens.ts';
