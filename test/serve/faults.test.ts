@@ -360,6 +360,22 @@ test('answers that nobody reads hold up no server that drains', async () => {
   }
 });
 
+test('a handler of the user’s own that throws has a 500, and the next request is answered', async () => {
+  let failing = true;
+  const handler = async () => {
+    if (failing) throw new Error('no');
+    return new Response('yes');
+  };
+  const front = await HttpFront.listen(Object.assign(handler, { drain: async () => {} }), {
+    ...{ port: 0, host: '127.0.0.1' },
+  });
+  const at = `http://127.0.0.1:${front.port}`;
+  expect((await fetch(at)).status).toBe(500);
+  failing = false;
+  expect(await (await fetch(at)).text()).toBe('yes');
+  await front.close();
+});
+
 test('connections beyond the limit are dropped, and taken again when others have gone', async () => {
   await start({}, { maxConnections: 3 });
   const three = [await client(), await client(), await client()];

@@ -41,7 +41,9 @@ export class HttpFront {
   /** Requests that are being answered, bytes and all. */
   readonly #answering = new Set<Promise<void>>();
 
-  /** Listens. Throws `HR_IO` where it cannot; port 0 is any that is free. */
+  /**
+   * Listens. Throws `HR_IO` where it cannot; port 0 is any that is free. Where the handler rejects, the answer is a bare 500.
+   */
   static async listen(
     handler: FetchHandler,
     { port, host, limits = {} }: { port: number; host: string; limits?: Partial<FrontLimits> },
@@ -120,8 +122,9 @@ export class HttpFront {
     const closed = new Promise<void>((resolve) => outgoing.once('close', resolve));
     outgoing.once('close', () => gone.abort());
     outgoing.on('error', () => gone.abort());
+    let request: Request | undefined;
     try {
-      const request = requestOf(incoming, gone.signal);
+      request = requestOf(incoming, gone.signal);
       const response = await this.#handler(request);
       await linger(incoming, request, gone.signal);
       if (this.#draining || !incoming.complete) outgoing.shouldKeepAlive = false;
@@ -130,8 +133,9 @@ export class HttpFront {
       outgoing.end();
       await abortable(closed, AbortSignal.timeout(this.#limits.sendTimeout));
     } catch {
-      // The head is not one of a request that there can be, or the client has gone.
-      if (!outgoing.headersSent) outgoing.writeHead(400, { connection: 'close' }).end();
+      // The head is not one of a request that there can be, the handler has failed, or the client has gone.
+      const status = request === undefined ? 400 : 500;
+      if (!outgoing.headersSent) outgoing.writeHead(status, { connection: 'close' }).end();
       else outgoing.destroy();
     }
   }
