@@ -429,6 +429,20 @@ describe('an engine', () => {
     expect(await value('vllm:request_success_total', { finished_reason: 'error' })).toBe(2);
   });
 
+  test('has not failed where an answer is given up while more of it is awaited', async () => {
+    const failures: unknown[] = [];
+    server = await serve(tiny.engine, { onFailure: (error) => failures.push(error) });
+    const headers = { 'content-type': 'application/json' };
+    const request = new Request(server.url + AT, { method: 'POST', headers, body: JSON.stringify(STREAM) });
+    const reader = (await server.handler(request)).body?.getReader();
+    await reader?.read();
+    const more = reader?.read();
+    await reader?.cancel();
+    expect(await more).toEqual({ done: true });
+    await expectAllFree();
+    expect(failures).toEqual([]);
+  });
+
   test('that could not be loaded is unwell for good, and somebody hears of it', async () => {
     const failures: unknown[] = [];
     const why = new Error('no such file');

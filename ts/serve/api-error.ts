@@ -56,6 +56,7 @@ const ENGINE_ERRORS: { readonly [code in ErrorCode]?: { status: number; code?: A
   HR_KV_CAPACITY: { status: 400, code: 'kv_capacity_exceeded' },
   HR_OPTION_INVALID: { status: 400 },
   HR_CHAT_TEMPLATE: { status: 400, code: 'chat_template_failed' },
+  HR_CANCELLED: { status: 499, code: 'client_closed_request' },
   HR_QUEUE_FULL: { status: 503, code: 'server_is_overloaded' },
   HR_ENGINE_CLOSED: { status: 503, code: 'engine_has_ended' },
 };
