@@ -3,8 +3,9 @@ import { HeadraceError } from '../../errors.ts';
 import type { GeneratedToken, Usage } from './token.ts';
 
 /**
- * Yields the tokens of all answers, once. It runs whether or not it is read; leaving the loop early cancels it. What goes
- * wrong is thrown where it is read.
+ * Yields the tokens of all answers, once. It runs whether or not it is read, and keeps what is not read yet: at most
+ * `n` · `maxTokens` tokens. Leaving the loop early cancels it, and it yields nothing more. What goes wrong is thrown where it is
+ * read.
  */
 export class Generation implements AsyncIterable<GeneratedToken>, AsyncIterator<GeneratedToken, undefined> {
   readonly #cancel: () => void;
@@ -26,9 +27,7 @@ export class Generation implements AsyncIterable<GeneratedToken>, AsyncIterator<
 
   /** Ends it; whoever reads gets `HR_CANCELLED`. Does nothing once it has ended. */
   cancel(): void {
-    if (this.#end !== undefined) return;
-    this.finish(new HeadraceError('HR_CANCELLED', 'The request was cancelled.'));
-    this.#cancel();
+    this.#leave(new HeadraceError('HR_CANCELLED', 'The request was cancelled.'));
   }
 
   /** The whole text of the first answer. */
@@ -58,13 +57,14 @@ export class Generation implements AsyncIterable<GeneratedToken>, AsyncIterator<
   }
 
   async return(): Promise<IteratorResult<GeneratedToken, undefined>> {
-    this.cancel();
     this.#forget();
+    this.#leave(undefined);
     return { done: true, value: undefined };
   }
 
   /** @internal */
   push(tokens: readonly GeneratedToken[], usage: Usage): void {
+    if (this.#end !== undefined) return;
     this.#usage = usage;
     for (const token of tokens) this.#tokens.push(token);
     this.#wake();
@@ -74,6 +74,12 @@ export class Generation implements AsyncIterable<GeneratedToken>, AsyncIterator<
   finish(error?: HeadraceError): void {
     this.#end ??= { error };
     this.#wake();
+  }
+
+  #leave(error: HeadraceError | undefined): void {
+    if (this.#end !== undefined) return;
+    this.finish(error);
+    this.#cancel();
   }
 
   #forget(): void {

@@ -4,7 +4,6 @@ import { HeadraceError } from '../../errors.ts';
 import { endUse, type Use } from '../import/use.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import type { EngineOptions, PlainEngineOptions } from './engine-options.ts';
-import type { EngineOutput } from './engine-output.ts';
 import type {
   EngineData,
   EngineInfo,
@@ -13,12 +12,13 @@ import type {
   FromEngine,
   ToEngine,
 } from './engine-worker.ts';
-import { Generation } from './generation.ts';
+import type { Generation } from './generation.ts';
+import { Generations } from './generations.ts';
 import type { EngineMetrics } from './metrics.ts';
 import { checkOptions, type GenerateOptions } from './options.ts';
 import { resolveOptions } from './request.ts';
 import type { TokenizerMethods } from './tokenizer-worker.ts';
-import { errorOf, WorkerPort } from './worker-port.ts';
+import { WorkerPort } from './worker-port.ts';
 
 /**
  * ```ts
@@ -47,17 +47,22 @@ export class LlmEngine implements AsyncDisposable {
     const { onEvent, signal, ...others } = options;
     const plain: PlainEngineOptions = { ...others, events: onEvent !== undefined };
     const generations = new Generations(onEvent);
+    const terminate = () => Promise.all([engine.terminate(), tokenizer.terminate()]);
+    // One thread without the other is of no use.
+    const onEnd = (why: HeadraceError) => {
+      generations.close(why);
+      void terminate();
+    };
     const engine = new WorkerPort<EngineMethods, ToEngine, FromEngine>(
       './engine-worker',
       { file, options: plain } satisfies EngineData,
-      { onSaid: (said) => generations.take(said), onEnd: (why) => generations.close(why) },
+      { onSaid: (said) => generations.take(said), onEnd },
     );
     const tokenizer = new WorkerPort<TokenizerMethods, never, never>(
       './tokenizer-worker',
       { file },
-      { onSaid: () => {}, onEnd: (why) => generations.close(why) },
+      { onSaid: () => {}, onEnd },
     );
-    const terminate = () => Promise.all([engine.terminate(), tokenizer.terminate()]);
     signal?.addEventListener('abort', terminate, { once: true });
     try {
       signal?.throwIfAborted();
@@ -158,18 +163,19 @@ export class LlmEngine implements AsyncDisposable {
 
   #generate(options: GenerateOptions, encode: () => Promise<Uint32Array>): Generation {
     const { context, vocabulary } = this.info;
-    checkOptions(options, vocabulary);
+    const asked = copied(options);
+    checkOptions(asked, vocabulary);
     const { id, generation } = this.#generations.open(options.signal, (id) =>
       this.#engine.say({ cancel: id }),
     );
     const send = async () => {
       try {
-        const prompt = await encode();
+        const prompt = this.#generations.has(id) ? await encode() : undefined;
+        if (prompt === undefined || !this.#generations.has(id)) return;
         if (prompt.length === 0) throw new HeadraceError('HR_OPTION_INVALID', 'The prompt has no tokens.');
-        if (!this.#generations.has(id)) return;
         const seed = randomBytes(8).readBigUInt64LE();
         this.#engine.say({
-          add: { id, prompt, options: resolveOptions(options, context - prompt.length, seed) },
+          add: { id, prompt, options: resolveOptions(asked, context - prompt.length, seed) },
         });
       } catch (error) {
         this.#generations.fail(id, error as HeadraceError);
@@ -192,6 +198,15 @@ export class LlmEngine implements AsyncDisposable {
   }
 }
 
+/** Options that stay as they are: the prompt is encoded before they are used. */
+function copied({ stop, logitBias, ...others }: GenerateOptions): GenerateOptions {
+  return {
+    ...others,
+    ...(stop === undefined ? {} : { stop: Array.isArray(stop) ? [...stop] : stop }),
+    ...(logitBias === undefined ? {} : { logitBias: { ...logitBias } }),
+  };
+}
+
 /** Models that were warned of. */
 const warned = new Set<string>();
 
@@ -202,108 +217,4 @@ function warnOfBits({ model, digest, deterministic, selfTest }: EngineInfo): voi
     `Equal requests to ${model} may have different answers on this machine, depending on what runs beside them. Different bits had ${selfTest?.differences[0]}.`,
     { type: 'HeadraceWarning', code: 'HR_NOT_DETERMINISTIC' },
   );
-}
-
-/** The requests that are open on this side. */
-class Generations {
-  onBusy: (busy: boolean) => void = () => {};
-  readonly #open = new Map<number, Generation>();
-  readonly #onEvent: EngineOptions['onEvent'];
-  #last = 0;
-  #calls = 0;
-  #closed: HeadraceError | undefined;
-  readonly #end = Promise.withResolvers<HeadraceError>();
-  #drained: PromiseWithResolvers<void> | undefined;
-
-  constructor(onEvent: EngineOptions['onEvent']) {
-    this.#onEvent = onEvent;
-  }
-
-  get ended(): Promise<HeadraceError> {
-    return this.#end.promise;
-  }
-
-  has(id: number): boolean {
-    return this.#open.has(id);
-  }
-
-  open(
-    signal: AbortSignal | undefined,
-    cancel: (id: number) => void,
-  ): { id: number; generation: Generation } {
-    if (this.#closed !== undefined) throw this.#closed;
-    if (this.#drained !== undefined)
-      throw new HeadraceError('HR_ENGINE_CLOSED', 'The engine drains, and takes no more requests.');
-    const id = ++this.#last;
-    const abort = () => generation.cancel();
-    const generation = new Generation(() => {
-      cancel(id);
-      this.#close(id);
-    });
-    this.#open.set(id, generation);
-    this.#aborts.set(id, () => signal?.removeEventListener('abort', abort));
-    this.#tellBusy();
-    if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort, { once: true });
-    return { id, generation };
-  }
-
-  readonly #aborts = new Map<number, () => void>();
-
-  take({ outputs, events }: FromEngine): void {
-    if (this.#onEvent !== undefined) for (const event of events) this.#onEvent(event);
-    for (const output of outputs) this.#one(output);
-  }
-
-  fail(id: number, error: HeadraceError): void {
-    this.#open.get(id)?.finish(error);
-    this.#close(id);
-  }
-
-  close(why: HeadraceError): void {
-    this.#closed ??= why;
-    this.#end.resolve(this.#closed);
-    for (const id of [...this.#open.keys()]) this.fail(id, this.#closed);
-  }
-
-  drain(): Promise<void> {
-    this.#drained ??= Promise.withResolvers<void>();
-    if (this.#open.size === 0) this.#drained.resolve();
-    return this.#drained.promise;
-  }
-
-  async busyWhile<T>(work: () => Promise<T>): Promise<T> {
-    this.#calls++;
-    this.#tellBusy();
-    try {
-      return await work();
-    } finally {
-      this.#calls--;
-      this.#tellBusy();
-    }
-  }
-
-  #one(output: EngineOutput): void {
-    if (output.kind === 'failed') {
-      this.fail(output.request, errorOf(output.error));
-      return;
-    }
-    const generation = this.#open.get(output.request);
-    generation?.push(output.tokens, output.usage);
-    if (!output.last) return;
-    generation?.finish();
-    this.#close(output.request);
-  }
-
-  #close(id: number): void {
-    if (!this.#open.delete(id)) return;
-    this.#aborts.get(id)?.();
-    this.#aborts.delete(id);
-    if (this.#open.size === 0) this.#drained?.resolve();
-    this.#tellBusy();
-  }
-
-  #tellBusy(): void {
-    this.onBusy(this.#open.size > 0 || this.#calls > 0);
-  }
 }
