@@ -17,8 +17,13 @@ type Answer = { readonly value: unknown } | { readonly error: string };
 
 const canPin = spawnSync('taskset', ['--version']).status === 0;
 
-/** Whether peers are pinned: `taskset` is Linux's. */
-export const pinning = canPin ? 'pinned with taskset' : 'NOT pinned: there is no taskset on this machine';
+let started = false;
+
+/** Whether what was measured was pinned: peers are, where there is Linux's `taskset`. */
+export function pinning(): string {
+  if (!started) return 'not pinned';
+  return canPin ? 'pinned with taskset' : 'NOT pinned: there is no taskset on this machine';
+}
 
 /** A running peer. */
 export class Peer implements AsyncDisposable {
@@ -61,6 +66,7 @@ export class Peer implements AsyncDisposable {
 export function startPeer(file: URL, cpus: string): Peer {
   const node = [process.execPath, '--expose-gc', '--max-old-space-size=8192', file.pathname];
   const [program = '', ...args] = canPin ? ['taskset', '-c', cpus, ...node] : node;
+  started = true;
   return new Peer(spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
 }
 

@@ -16,7 +16,7 @@ export function hardware(): Record<string, string | number> {
     node: process.version,
     headrace: native.version(),
     loadAverage: Number(os.loadavg()[0]?.toFixed(2)),
-    cores_used: pinning,
+    cores_used: pinning(),
   };
 }
 
