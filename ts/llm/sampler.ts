@@ -59,7 +59,7 @@ export interface Sampled {
 const NUMBERS = 6;
 const WORDS = 8;
 
-/** Chooses tokens, and keeps the memory that this takes: some 30 bytes a token of the vocabulary. For one thread. */
+/** Chooses tokens, and keeps the memory that this takes: up to 32 bytes a token of the vocabulary. For one thread. */
 export class Sampler {
   readonly #native: BindingSampler = new native.BindingSampler();
 

@@ -3,29 +3,46 @@
 use crate::{
     settings::Settings,
     uniform::uniform_bits,
-    weights::{entry, last_entry, token_of},
+    weights::{Scale, entry, last_entry, token_of},
     wide::{Loop, widest},
 };
 
-/// So many tokens are passed over together if the drawn one is not among them.
+/// So many tokens are passed over together if they do not matter.
 const CHUNK: usize = 512;
 
-/// What is drawn from: tokens in the order of their ids, and their weights.
+/// What is drawn from. Weights are computed whenever they are needed: all of them are more than a processor keeps at hand beside a
+/// model, and most draws need those of a few chunks.
+#[derive(Debug)]
 pub(crate) struct Urn<'a> {
-    pub(crate) tokens: &'a [u32],
-    pub(crate) weights: &'a [u64],
+    logits: &'a [f32],
+    scale: Scale,
+    chunks: &'a [Chunk],
     /// Those are in whose [`entry`] is at least `last`; they weigh `total` ≥ 1 together.
-    pub(crate) last: u64,
-    pub(crate) total: u64,
+    last: u64,
+    total: u64,
 }
 
-impl Urn<'_> {
-    /// Those of the tokens that weigh at least `least`, of which there is one.
+/// The weights of a chunk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chunk {
+    sum: u64,
+    greatest: u64,
+}
+
+impl<'a> Urn<'a> {
+    /// All with a weight above 0; tokens are named by their places among the logits, of which `greatest` is the greatest. `chunks` is
+    /// memory to work in. O(logits).
+    pub(crate) fn new(logits: &'a [f32], greatest: f32, temperature: f64, chunks: &'a mut Vec<Chunk>) -> Self {
+        let scale = Scale::new(greatest, temperature);
+        chunks.clear();
+        chunks.extend(logits.chunks(CHUNK).map(|logits| widest(SumUp { logits, scale })));
+        let total = chunks.iter().map(|chunk| chunk.sum).sum();
+        Urn { logits, scale, chunks, last: last_entry(1), total }
+    }
+
+    /// Those of them that weigh at least `least`, of which there is one.
     pub(crate) fn from(self, least: u64) -> Self {
         let last = last_entry(least);
-        if last <= self.last {
-            return self;
-        }
         Urn { last, total: self.sum(last), ..self }
     }
 
@@ -56,19 +73,22 @@ impl Urn<'_> {
     /// Of the entries from `last` on, added up in the order of ids, the first that brings the sum above `place`.
     fn at(&self, place: u64, last: u64) -> u64 {
         let mut left = place;
-        for (tokens, weights) in self.chunks() {
-            let sum = widest(Sum { tokens, weights, last });
+        for (mut part, chunk) in self.parts() {
+            let sum = chunk.sum_from(part, last);
             if sum <= left {
                 left -= sum;
                 continue;
             }
-            for (&token, &weight) in tokens.iter().zip(weights) {
-                let weighs = weight_in(weight, token, last);
-                if weighs > left {
-                    return entry(weight, token);
-                }
-                left -= weighs;
+            while let (first, Some(rest)) = part.halves() {
+                let sum = widest(SumFrom { part: first, last });
+                part = if sum <= left {
+                    left -= sum;
+                    rest
+                } else {
+                    first
+                };
             }
+            return part.logits.first().map_or(last, |&logit| entry(part.scale.weight(logit), part.first));
         }
         // Not reached while the place is below the sum of the weights.
         last
@@ -76,35 +96,83 @@ impl Urn<'_> {
 
     /// What the entries from `last` on weigh.
     fn sum(&self, last: u64) -> u64 {
-        widest(Sum { tokens: self.tokens, weights: self.weights, last })
+        self.parts().map(|(part, chunk)| chunk.sum_from(part, last)).sum()
     }
 
-    fn chunks(&self) -> impl Iterator<Item = (&[u32], &[u64])> {
-        self.tokens.chunks(CHUNK).zip(self.weights.chunks(CHUNK))
+    fn parts(&self) -> impl Iterator<Item = (Part<'_>, &Chunk)> {
+        let firsts = (0..).step_by(CHUNK);
+        let parts = firsts.zip(self.logits.chunks(CHUNK));
+        parts.map(|(first, logits)| Part { first, logits, scale: self.scale }).zip(self.chunks)
     }
 }
 
-/// What a token weighs if it is in, otherwise 0.
-#[inline(always)]
-fn weight_in(weight: u64, token: u32, last: u64) -> u64 {
-    if entry(weight, token) >= last { weight } else { 0 }
+impl Chunk {
+    /// What the entries from `last` on weigh, of the chunk's tokens.
+    fn sum_from(&self, part: Part<'_>, last: u64) -> u64 {
+        if last <= last_entry(1) {
+            self.sum
+        } else if entry(self.greatest, part.first) < last {
+            0
+        } else {
+            widest(SumFrom { part, last })
+        }
+    }
 }
 
-/// Adds up what is in.
-struct Sum<'a> {
-    tokens: &'a [u32],
-    weights: &'a [u64],
+/// Neighbouring tokens.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    first: u32,
+    logits: &'a [f32],
+    scale: Scale,
+}
+
+impl Part<'_> {
+    /// Two halves; no second one if there is only one token.
+    fn halves(self) -> (Self, Option<Self>) {
+        let (one, other) = self.logits.split_at(self.logits.len().div_ceil(2));
+        let rest = Part { first: self.first + one.len() as u32, logits: other, ..self };
+        (Part { logits: one, ..self }, (!other.is_empty()).then_some(rest))
+    }
+}
+
+/// Adds up all weights.
+struct SumUp<'a> {
+    logits: &'a [f32],
+    scale: Scale,
+}
+
+impl Loop for SumUp<'_> {
+    type Output = Chunk;
+
+    #[inline(always)]
+    fn run(self) -> Chunk {
+        let mut chunk = Chunk { sum: 0, greatest: 0 };
+        for &logit in self.logits {
+            let weight = self.scale.weight(logit);
+            chunk.sum += weight;
+            chunk.greatest = chunk.greatest.max(weight);
+        }
+        chunk
+    }
+}
+
+/// Adds up the weights of entries from `last` on.
+struct SumFrom<'a> {
+    part: Part<'a>,
     last: u64,
 }
 
-impl Loop for Sum<'_> {
+impl Loop for SumFrom<'_> {
     type Output = u64;
 
     #[inline(always)]
     fn run(self) -> u64 {
+        let Part { first, logits, scale } = self.part;
         let mut sum = 0;
-        for (&token, &weight) in self.tokens.iter().zip(self.weights) {
-            sum += weight_in(weight, token, self.last);
+        for (token, &logit) in (first..).zip(logits) {
+            let weight = scale.weight(logit);
+            sum += if entry(weight, token) >= self.last { weight } else { 0 };
         }
         sum
     }

@@ -4,12 +4,12 @@ use headrace_core::Result;
 
 use crate::{
     adjust::Adjust,
-    draw::Urn,
+    draw::{Chunk, Urn},
     logprobs::{Distribution, Scored},
     rank::select,
     row::{Row, Unusable, likeliest, token_of},
     settings::Settings,
-    weights::{last_entry, least, weigh},
+    weights::least,
 };
 
 /// What became of a row.
@@ -32,14 +32,12 @@ pub struct Sample<'a> {
     pub likeliest: &'a [Scored],
 }
 
-/// Chooses tokens, and owns the memory that it takes: about 30 bytes a token of the vocabulary.
+/// Chooses tokens, and owns the memory that it takes: up to 32 bytes a token of the vocabulary.
 #[derive(Debug, Default)]
 pub struct Sampler {
     adjust: Adjust,
     narrowed: Narrowed,
-    /// 0, 1, 2 and so on.
-    ids: Vec<u32>,
-    weights: Vec<u64>,
+    chunks: Vec<Chunk>,
     /// Memory to select in.
     keys: Vec<u64>,
     tokens: Vec<u32>,
@@ -99,21 +97,20 @@ impl Sampler {
     /// Draws the choices from the logits, whose greatest is `greatest`.
     fn draw(&mut self, logits: &[f32], greatest: f32, settings: &Settings<'_>) {
         let top_k = settings.top_k as usize;
-        let (tokens, logits) = if top_k > 0 && top_k < logits.len() {
+        let narrowed = top_k > 0 && top_k < logits.len();
+        if narrowed {
             select(logits, top_k, &mut self.keys);
             self.narrowed.take(&self.keys, logits);
-            (&self.narrowed.tokens[..], &self.narrowed.logits[..])
-        } else {
-            let known = self.ids.len() as u32;
-            self.ids.extend(known..(logits.len() as u32).max(known));
-            (&self.ids[..logits.len()], logits)
-        };
-        let total = weigh(logits, greatest, settings.temperature, &mut self.weights);
+        }
+        let logits = if narrowed { &self.narrowed.logits } else { logits };
         // What `min_p` leaves comes first in the order of likelihood, and so does what `top_k` leaves: whichever is less
         // is left by both.
-        let urn = Urn { tokens, weights: &self.weights, last: last_entry(1), total }.from(least(settings.min_p));
+        let urn = Urn::new(logits, greatest, settings.temperature, &mut self.chunks).from(least(settings.min_p));
         let choices = settings.choice..settings.choice + settings.choices;
         self.tokens.extend(choices.map(|choice| urn.draw(settings, choice)));
+        if narrowed {
+            self.tokens.iter_mut().for_each(|token| *token = self.narrowed.tokens[*token as usize]);
+        }
     }
 }
 

@@ -2,11 +2,7 @@
 
 use std::f64::consts::LOG2_E;
 
-use crate::{
-    elementary::exp2,
-    settings::VOCABULARY_MAX,
-    wide::{Loop, widest},
-};
+use crate::{elementary::exp2, settings::VOCABULARY_MAX};
 
 /// The likeliest token has the weight 2 to this power. The weights of the widest row then sum up to 2^63 at most, and a weight
 /// with a token fits into 64 bits. Tokens that are 2^43 times less likely than the likeliest have the weight 0.
@@ -21,33 +17,25 @@ const TOKEN_BITS: u32 = VOCABULARY_MAX.ilog2();
 /// A float of this size has a unit of 1 in the last place, so that adding it rounds to a whole number (half to even).
 const ROUND: f64 = (1u64 << 52) as f64;
 
-/// Puts the weights of logits into `weights`; their sum. `greatest` is the greatest logit; no logit is NaN. O(logits).
-pub(crate) fn weigh(logits: &[f32], greatest: f32, temperature: f64, weights: &mut Vec<u64>) -> u64 {
-    weights.resize(logits.len(), 0);
-    // e^(x / temperature) is 2^(x · scale). A temperature next to 0 must leave 0 · scale = 0 for the likeliest.
-    let scale = (LOG2_E / temperature).min(f64::MAX);
-    widest(Weigh { logits, greatest: greatest.into(), scale, weights })
-}
-
-struct Weigh<'a> {
-    logits: &'a [f32],
+/// From logits to weights.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scale {
     greatest: f64,
-    scale: f64,
-    weights: &'a mut [u64],
+    factor: f64,
 }
 
-impl Loop for Weigh<'_> {
-    type Output = u64;
+impl Scale {
+    /// For logits of which `greatest` is the greatest.
+    pub(crate) fn new(greatest: f32, temperature: f64) -> Self {
+        // e^(x / temperature) is 2^(x · factor). A temperature next to 0 must leave 0 · factor = 0 for the likeliest.
+        Scale { greatest: greatest.into(), factor: (LOG2_E / temperature).min(f64::MAX) }
+    }
 
+    /// What a token with this logit, which is not NaN, weighs.
     #[inline(always)]
-    fn run(self) -> u64 {
-        let mut sum = 0;
-        for (weight, &logit) in self.weights.iter_mut().zip(self.logits) {
-            let part = exp2((f64::from(logit) - self.greatest) * self.scale);
-            *weight = part.mul_add(WEIGHT_MAX as f64, ROUND).to_bits() - ROUND.to_bits();
-            sum += *weight;
-        }
-        sum
+    pub(crate) fn weight(self, logit: f32) -> u64 {
+        let part = exp2((f64::from(logit) - self.greatest) * self.factor);
+        part.mul_add(WEIGHT_MAX as f64, ROUND).to_bits() - ROUND.to_bits()
     }
 }
 
