@@ -75,6 +75,31 @@ describe('the engine', () => {
     expect(logs[0]).toEqual(logs[1]);
   });
 
+  test('logs which request has which sequence, and what was forgotten', async () => {
+    const { core, add, finish, events } = coreHarness(model, { kvBlocks: 12, maxNumSeqs: 6 });
+    const options = { ignoreEos: true, maxTokens: 40 };
+    for (let at = 0; at < 3; at++) add(prompt(at, 20 + at), { ...options, n: 2 });
+    await core.step();
+    const running = core.step();
+    const forgotten = core.resetPrefixCache();
+    await running;
+    await finish();
+    expect(core.counters.preemptions).toBeGreaterThan(0);
+    expect(events.filter(({ kind }) => kind === 'reset')).toEqual([
+      { kind: 'reset', blocks: await forgotten },
+    ]);
+    const known = new Map<number, string>();
+    for (const event of events) {
+      if (event.kind === 'admit' || event.kind === 'branch')
+        known.set(event.sequence, `${event.request}, ${event.choice}`);
+      // What is planned next to a sequence that is no one's yet is admitted at once.
+      if (event.kind === 'step') expect(new Set(known.values()).size).toBe(known.size);
+    }
+    const planned = events.flatMap((event) => (event.kind === 'plan' ? event.runs.flat() : []));
+    expect(planned.filter(([sequence]) => !known.has(sequence))).toEqual([]);
+    expect(known.size).toBe(6);
+  });
+
   test('frees the blocks of a cancelled request within a step, whatever it was doing', async () => {
     for (const steps of [0, 1, 2, 4, 9]) {
       const { core, add, tokens, finish } = coreHarness(model, { maxNumBatchedTokens: 16 });

@@ -21,10 +21,10 @@ import type { CoreLimits, CoreParts } from './core-parts.ts';
 import type { EngineEvent } from './engine-event.ts';
 import type { EngineOutput } from './engine-output.ts';
 import { schedulerState } from './planning.ts';
-import type { EngineRequest, NewRequest } from './request.ts';
+import { type EngineRequest, type NewRequest, usageOf } from './request.ts';
 import { RequestTable } from './request-table.ts';
 import { type Reserved, Reserver } from './reserver.ts';
-import { runInput } from './run-input.ts';
+import { atEnd, runInput } from './run-input.ts';
 
 /** What came of a run, by row: whether it has numbers, and its next tokens, or why there are none. */
 interface Outcome {
@@ -89,14 +89,25 @@ export class EngineCore {
 
   /** Ends a request at the next border between runs; says nothing more about it. */
   cancel(id: number): void {
-    this.betweenRuns(() => {
+    this.#betweenRuns(() => {
       const request = this.requests.request(id);
       if (request !== undefined) this.#remove(request, 'cancel');
     });
   }
 
+  /** Forgets what no running request holds, at the next border between runs; how many blocks had something. */
+  resetPrefixCache(): Promise<number> {
+    return new Promise((resolve) =>
+      this.#betweenRuns(() => {
+        const blocks = this.blocks.resetPrefixCache();
+        this.#log({ kind: 'reset', blocks });
+        resolve(blocks);
+      }),
+    );
+  }
+
   /** Does something while no run is open: at once, or after the one that is. */
-  betweenRuns(errand: () => void): void {
+  #betweenRuns(errand: () => void): void {
     if (this.#stepping) this.#errands.push(errand);
     else errand();
   }
@@ -240,20 +251,15 @@ export class EngineCore {
     });
     request.completionTokens += tokens.length;
     this.counters.generated += tokens.length;
-    const usage = {
-      promptTokens: request.prompt.length,
-      cachedTokens: request.cachedTokens,
-      completionTokens: request.completionTokens,
-      queuedMs: (request.admittedMs ?? request.arrivedMs) - request.arrivedMs,
-    };
     const last = request.answers.length === 0;
-    this.#outputs.push({ kind: 'tokens', request: request.id, usage, tokens, last });
+    this.#outputs.push({ kind: 'tokens', request: request.id, usage: usageOf(request), tokens, last });
     if (last) this.#remove(request, 'finish');
   }
 
   #branch(answer: Answer, choice: number, token: number): Answer {
     const branch = this.requests.branch(answer, choice, token);
     this.#reserver.admitted(branch);
+    this.#log({ kind: 'branch', request: branch.request.id, choice, sequence: branch.sequence });
     return branch;
   }
 
@@ -286,11 +292,6 @@ export class EngineCore {
     this.#parts.emit(this.#outputs);
     this.#outputs = [];
   }
-}
-
-/** Whether a row computes the last known token of its answer, so that the next can be chosen. */
-function atEnd(answer: Answer, { starts, counts }: Reservation, row: number): boolean {
-  return (starts[row] as number) + (counts[row] as number) === answer.known;
 }
 
 function runFailed(why: string, cause?: unknown): HeadraceError {

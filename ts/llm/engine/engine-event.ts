@@ -9,7 +9,21 @@ export type EngineEvent =
       readonly kind: 'plan';
       readonly runs: readonly (readonly (readonly [sequence: number, count: number])[])[];
     }
-  | { readonly kind: 'admit'; readonly request: number; readonly choice: number; readonly cached: number }
+  /** A sequence gets its first blocks, or its first since it was preempted; so many tokens were found. */
+  | {
+      readonly kind: 'admit';
+      readonly request: number;
+      readonly choice: number;
+      readonly sequence: number;
+      readonly cached: number;
+    }
+  /** A prompt is computed, and one more answer begins behind it, with the prompt's blocks. */
+  | {
+      readonly kind: 'branch';
+      readonly request: number;
+      readonly choice: number;
+      readonly sequence: number;
+    }
   | {
       readonly kind: 'run';
       readonly rows: number;
@@ -20,4 +34,6 @@ export type EngineEvent =
   /** A step is done; so long it took besides its runs. */
   | { readonly kind: 'step'; readonly ownMs: number }
   | { readonly kind: 'preempt'; readonly request: number; readonly choice: number }
-  | { readonly kind: 'finish' | 'cancel' | 'fail'; readonly request: number };
+  | { readonly kind: 'finish' | 'cancel' | 'fail'; readonly request: number }
+  /** The contents of so many blocks that nobody held were forgotten, as the caller asked for. */
+  | { readonly kind: 'reset'; readonly blocks: number };

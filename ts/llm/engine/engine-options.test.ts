@@ -19,3 +19,9 @@ test('the KV cache takes 1 GiB, twice what its sequences need if that is less, a
   expect(blocks(1, 256, 3)).toBe(2 * 3 * 17);
   expect(blocks(64, 32_768)).toBe(2_049);
 });
+
+test('an engine in which no request could wait would take none', () => {
+  const waiting = (maxQueue: number) => limitsOf({ events: false, maxQueue }, shape(1, 256)).maxQueue;
+  expect(waiting(1)).toBe(1);
+  expect(() => waiting(0)).toThrow(/HR_OPTION_INVALID.*maxQueue/);
+});

@@ -70,7 +70,7 @@ export function limitsOf(options: PlainEngineOptions, shape: ModelShape): CoreLi
       options.maxNumBatchedTokens ?? Math.max(512, maxNumSeqs),
       maxNumSeqs,
     ),
-    maxQueue: whole('maxQueue', options.maxQueue ?? 256, 0, 60_000),
+    maxQueue: whole('maxQueue', options.maxQueue ?? 256, 1, 60_000),
     maxRunCells: RUN_CELLS_MAX,
     watermark: whole('watermark', options.watermark ?? Math.floor(kvBlocks / 100), 0, kvBlocks - 2),
     prefixCache: options.prefixCache ?? true,

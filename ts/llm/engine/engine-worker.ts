@@ -114,8 +114,11 @@ async function start({ file, options }: EngineData, gate: NativeGate) {
   const methods = {
     metrics: () => metricsOf(core),
     logits: (tokens: number[], from: number) => model.logits(tokens, { from }),
-    resetPrefixCache: () =>
-      new Promise<number>((resolve) => core.betweenRuns(() => resolve(core.blocks.resetPrefixCache()))),
+    async resetPrefixCache() {
+      const blocks = await core.resetPrefixCache();
+      say([]);
+      return blocks;
+    },
   };
   void prepare();
   const onSaid = (said: ToEngine) => ('add' in said ? add(said.add) : core.cancel(said.cancel));

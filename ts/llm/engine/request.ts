@@ -1,6 +1,7 @@
 /** A request inside the engine: a prompt, how to answer it, and its answers as they grow. */
 import type { Answer } from './answer.ts';
 import { DEFAULTS, type GenerateOptions } from './options.ts';
+import type { Usage } from './token.ts';
 
 /** {@link GenerateOptions} without anything left open. */
 export type ResolvedOptions = Required<Omit<GenerateOptions, 'signal' | 'seed' | 'logprobs'>> & {
@@ -42,6 +43,12 @@ export function resolveOptions(options: GenerateOptions, room: number, seed: big
     logprobs,
     seed: given === undefined ? seed : BigInt.asUintN(64, BigInt(given)),
   };
+}
+
+/** What it took so far. */
+export function usageOf(request: EngineRequest): Usage {
+  const { prompt, cachedTokens, completionTokens, arrivedMs, admittedMs = arrivedMs } = request;
+  return { promptTokens: prompt.length, cachedTokens, completionTokens, queuedMs: admittedMs - arrivedMs };
 }
 
 /** Whether the likeliest token is all that has to be known about each row. */

@@ -77,9 +77,9 @@ export class Reserver {
   #admit(answer: Answer, start: number): void {
     if (answer.computed > 0) return;
     this.admitted(answer);
-    const { request, choice } = answer;
+    const { request, choice, sequence } = answer;
     this.#engine.requests.started(request, start, this.#clock());
-    this.#log({ kind: 'admit', request: request.id, choice, cached: start });
+    this.#log({ kind: 'admit', request: request.id, choice, sequence, cached: start });
   }
 
   /** Takes the blocks of the sequence that has to give way, which is computed again later. */

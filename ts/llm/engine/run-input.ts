@@ -34,3 +34,8 @@ export function runInput(
   }
   return { rows, width, tokens, start: BigInt64Array.from(starts, BigInt), blocks, score, logits };
 }
+
+/** Whether a row computes the last known token of its answer, so that the next can be chosen. */
+export function atEnd(answer: Answer, { starts, counts }: Reservation, row: number): boolean {
+  return (starts[row] as number) + (counts[row] as number) === answer.known;
+}
