@@ -201,6 +201,8 @@ export interface BindingBlockManager {
   /** The number of blocks, then the blocks, their tokens, and their names in words whose bytes are the name's. */
   exportBlocks(sequence: number): Uint32Array;
   reset(): number;
+  /** How many blocks are free. */
+  free(): number;
   /** In the order of `COUNTERS`. */
   counters(): Float64Array;
 }

@@ -117,11 +117,12 @@ class Case {
     });
     if (numbers.length === 0) return;
     const probe = this.manager.probe(numbers);
-    const free = this.manager.counters().free;
+    const { free } = this.manager;
+    expect(this.manager.counters().free).toBe(free);
     const reserved = this.manager.reserve(numbers, counts);
     if (reserved.kind === 'short') {
       this.seen.short++;
-      expect(this.manager.counters().free).toBe(free);
+      expect(this.manager.free).toBe(free);
       return;
     }
     for (const [row, number] of numbers.entries()) {

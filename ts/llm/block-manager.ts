@@ -212,6 +212,11 @@ export class BlockManager {
     return asking(() => this.#native.reset());
   }
 
+  /** How many blocks are free, which is asked in every step. */
+  get free(): number {
+    return this.#native.free();
+  }
+
   /** How full the pool is and what was done; O(1). */
   counters(): Counters {
     const values = this.#native.counters();

@@ -115,6 +115,12 @@ impl BindingBlockManager {
         self.0.reset().raise()
     }
 
+    /// How many blocks are free.
+    #[napi(catch_unwind)]
+    pub fn free(&self) -> u32 {
+        self.0.usage().free
+    }
+
     /// How full the pool is, and sums since the start.
     #[napi(catch_unwind)]
     pub fn counters<'env>(&self, env: &'env Env) -> napi::Result<Float64ArraySlice<'env>> {

@@ -26,7 +26,7 @@ export function schedulerState(
     started: views
       .filter(({ sequence }) => started.has(sequence))
       .map((view) => found.get(view.sequence) ?? view),
-    free: blocks.counters().free,
+    free: blocks.free,
   };
 }
 

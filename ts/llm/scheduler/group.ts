@@ -34,6 +34,7 @@ export function group(
   limits: Pick<SchedulerLimits, 'blockTokens' | 'maxRunCells'>,
   cost: RunCost,
 ): PlannedRun[] {
+  if (rows.length < 2) return rows.map(({ sequence, count }) => [{ sequence, count }]);
   const row = (place: number) => rows[place] as Row;
   const places = rows.map((_, place) => place);
   const byWidth = places.toSorted((a, b) => row(a).count - row(b).count || row(a).start - row(b).start);
