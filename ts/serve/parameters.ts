@@ -143,7 +143,7 @@ export const PARAMETERS: readonly Parameter[] = [
   served(
     'priority',
     words(PRIORITY_RANGE),
-    'Lower is earlier, as in vLLM, under the policy `priority` (`--scheduling-policy`).',
+    'Lower is earlier, as in vLLM, under the policy `priority` (`--scheduling-policy`). Who comes interrupts nobody who runs, and who is last waits as long as others come.',
   ),
   ignored('user', 'Nothing is kept about users.'),
   ignored('metadata', 'Nothing is stored.'),
