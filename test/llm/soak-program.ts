@@ -13,7 +13,8 @@ interface Load {
   readonly requests: number;
   /**
    * Requests before memory is looked at. The largest runs are among them, and so is the first time that the collector of each
-   * thread cleans up what did not die young.
+   * thread cleans up what did not die young. Real weights take three or four periods: until then the memory of results, which are
+   * megabytes of ever other sizes, grows by a step of one or two more.
    */
   readonly warmUp: number;
   /** After so many requests the same ones come again, so that runs as large as those of the warm-up come, and no larger ones. */
@@ -37,7 +38,7 @@ const LOADS: Readonly<Record<string, Load>> = {
   },
   real: {
     engine: { kvBlocks: 49, maxNumSeqs: 8, maxNumBatchedTokens: 128, maxQueue: 128 },
-    ...{ requests: 1_200, warmUp: 600, period: 300, every: 15, atATime: 16 },
+    ...{ requests: 2_400, warmUp: 1_200, period: 300, every: 30, atATime: 16 },
     ...{ prompt: [40, 600], answer: 20, context: 768, soonMs: 2_000 },
   },
 };

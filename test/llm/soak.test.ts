@@ -44,7 +44,7 @@ test(
 );
 
 test.skipIf(lacking !== undefined)(
-  `1,200 requests to real weights lose nothing (replay: HEADRACE_SEED=${SEED})`,
+  `2,400 requests to real weights lose nothing (replay: HEADRACE_SEED=${SEED})`,
   async () => {
     // Converted and tried out beforehand, which takes memory of its own.
     await (await Model.load(real))[Symbol.asyncDispose]();
