@@ -6,10 +6,10 @@ use crate::{elementary::exp2, settings::VOCABULARY_MAX};
 
 /// The likeliest token has the weight 2 to this power. The weights of the widest row then sum up to 2^63 at most, and a weight
 /// with a token fits into 64 bits. Tokens that are 2^43 times less likely than the likeliest have the weight 0.
-pub(crate) const WEIGHT_BITS: u32 = 42;
+const WEIGHT_BITS: u32 = 42;
 
 /// The weight of the likeliest token.
-pub(crate) const WEIGHT_MAX: u64 = 1 << WEIGHT_BITS;
+const WEIGHT_MAX: u64 = 1 << WEIGHT_BITS;
 
 /// Bits of a token in an [`entry`].
 const TOKEN_BITS: u32 = VOCABULARY_MAX.ilog2();

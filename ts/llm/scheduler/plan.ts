@@ -45,7 +45,9 @@ export function plan(
   const prefilling = running.filter((view) => left(view) > 1);
   const step = new Step(state.free, limits);
   for (const view of decoding) step.add(view, 1);
-  for (const view of waitedFor([...state.started, ...state.waiting].sort(order)))
+  // Most steps have no prompt in them, and need not know who waits for whom.
+  const all = prefilling.length > 0 ? [...state.started, ...state.waiting] : [];
+  for (const view of waitedFor(all.sort(order)))
     if (view.held > 0 && left(view) > 1) step.add(view, step.chunk(view, step.free));
   admit(step, running, state, order);
   if (step.rows.length === 0) {
