@@ -88,6 +88,8 @@ describe('the engine', () => {
     expect(events.filter(({ kind }) => kind === 'reset')).toEqual([
       { kind: 'reset', blocks: await forgotten },
     ]);
+    // One a request. Those that were preempted are admitted like others, which would hide it.
+    expect(events.filter(({ kind }) => kind === 'branch')).toHaveLength(3);
     const known = new Map<number, string>();
     for (const event of events) {
       if (event.kind === 'admit' || event.kind === 'branch')
