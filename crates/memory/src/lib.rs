@@ -40,6 +40,11 @@ fn whole_pages(range: Range<usize>) -> Option<Range<usize>> {
     (start < end).then_some(start..end)
 }
 
+/// Each large page of a range of whole ones.
+fn large_pages(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    range.step_by(LARGE_PAGE).map(|start| start..start + LARGE_PAGE)
+}
+
 /// Bytes of a page on most machines; where it is more, `populate` may find that it asks for parts of pages, and does nothing.
 const PAGE: usize = 4 << 10;
 

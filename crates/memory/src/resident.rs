@@ -1,19 +1,16 @@
-//! Which parts of mapped memory have memory behind them.
+//! Whether mapped memory has memory behind it.
 
 use std::ops::Range;
 
-use crate::{LARGE_PAGE, ranges::joined};
+use crate::LARGE_PAGE;
 
-/// The large pages in this range of whole large pages of which at least half is there, neighbours as one. Making large pages of the
-/// others would cost memory for what nobody has touched, such as most of a thread's stack. O(pages).
-pub(crate) fn mostly_there(range: &Range<usize>) -> Vec<Range<usize>> {
-    let pages = pages_there(range);
-    let small = pages.len() / (range.len() / LARGE_PAGE).max(1);
+/// Whether at least half of this large page is there. Making large pages of the others would cost memory for what nobody has
+/// touched, such as most of a thread's stack.
+pub(crate) fn mostly_there(page: &Range<usize>) -> bool {
+    let pages = pages_there(page);
     // The lowest bit says it; the others are not defined.
-    let there = |page: &[u8]| 2 * page.iter().filter(|&&state| state & 1 == 1).count() >= page.len();
-    let starts = (range.start..).step_by(LARGE_PAGE);
-    let found = starts.zip(pages.chunks(small.max(1))).filter(|(_, page)| there(page));
-    joined(found.map(|(start, _)| start..start + LARGE_PAGE))
+    let there = pages.iter().filter(|&&state| state & 1 == 1).count();
+    there > 0 && 2 * there >= pages.len()
 }
 
 /// The state of each page of the system's own size; nothing if the system does not say, or if its pages are large themselves.
