@@ -9,13 +9,13 @@ import { RawClient } from './raw-client.ts';
 import { errorIn, serve, tinyEngine } from './tiny-server.ts';
 
 setFlagsFromString('--expose-gc');
-const CONTEXT = 8_192;
+const gc = runInNewContext('gc') as () => void;
 let tiny: Awaited<ReturnType<typeof tinyEngine>>;
 let server: Awaited<ReturnType<typeof serve>>;
 let raw: RawClient[] = [];
 let alone: string;
 beforeAll(async () => {
-  tiny = await tinyEngine({ context: CONTEXT, maxNumSeqs: 4, kvBlocks: 2_050 });
+  tiny = await tinyEngine({ maxNumSeqs: 4, kvBlocks: 8_200, context: 32_768 });
   await start();
   alone = await canary();
   await server.front.close();
@@ -39,8 +39,8 @@ async function client(): Promise<RawClient> {
 
 const AT = '/v1/completions';
 const SHORT = { model: 'tiny', prompt: 'The river', max_tokens: 4, temperature: 0, ignore_eos: true };
-/** Longer than any test takes: 8,000 tokens, unless it is given up. */
-const LONG = { ...SHORT, max_tokens: 8_000 };
+/** Longer than any test takes: 32,000 tokens, unless it is given up. */
+const LONG = { ...SHORT, max_tokens: 32_000 };
 const STREAM = { ...LONG, stream: true };
 
 async function canary(headers: Record<string, string> = {}, model = 'tiny'): Promise<string> {
@@ -125,7 +125,7 @@ describe('too many', () => {
     const free = await occupied();
     const responses = Array.from({ length: 300 }, () => server.post(AT, SHORT));
     const rejected = () => value('vllm:admission_rejections_total', { reason: 'queue_requests' });
-    await expect.poll(rejected, { timeout: 10_000 }).toBe(284);
+    await expect.poll(rejected, { timeout: 30_000 }).toBe(284);
     expect(await value('headrace:queue_requests')).toBe(16);
     free();
     const all = await Promise.all(responses);
@@ -182,6 +182,25 @@ describe('a client that goes away', () => {
     half.socket.end();
     await half.closed;
     await expectAllFree();
+  });
+
+  test('while a server of the user’s own has dropped its request and its answer', async () => {
+    await start();
+    const headers = { 'content-type': 'application/json' };
+    const controller = new AbortController();
+    const dropped = async () => {
+      const init = { method: 'POST', headers, body: JSON.stringify(STREAM), signal: controller.signal };
+      expect((await server.handler(new Request(server.url + AT, init))).status).toBe(200);
+    };
+    await dropped();
+    for (let time = 0; time < 3; time++) {
+      gc();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(await value('headrace:open_requests')).toBe(1);
+    controller.abort();
+    await expectAllFree();
+    expect(await value('vllm:request_success_total', { finished_reason: 'abort' })).toBe(1);
   });
 
   test('at any time, many times', async () => {
@@ -287,7 +306,6 @@ describe('a client that talks nonsense', () => {
   test('in pieces of one byte takes no more room than their bytes', async () => {
     await start();
     const text = JSON.stringify(SHORT).padStart(200_000);
-    const gc = runInNewContext('gc') as () => void;
     const room = () => {
       gc();
       const { heapUsed, arrayBuffers } = process.memoryUsage();

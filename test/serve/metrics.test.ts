@@ -7,7 +7,7 @@ import { serve, tinyEngine } from './tiny-server.ts';
 let tiny: Awaited<ReturnType<typeof tinyEngine>>;
 let server: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
-  tiny = await tinyEngine({ maxNumSeqs: 4, kvBlocks: 2_050, context: 8_192 });
+  tiny = await tinyEngine({ maxNumSeqs: 4, kvBlocks: 8_200, context: 32_768 });
   server = await serve(tiny.engine, { maxQueueRequests: 2, servedModelName: 'a "tiny"\\model' });
 });
 afterAll(async () => {
@@ -141,7 +141,7 @@ test('what runs, waits and is refused can be seen', async () => {
   const before = await MetricsPage.of(server.url);
   // Longer than all that follows takes.
   for (let running = 0; running < 4; running++) {
-    const { status } = await ask({ max_tokens: 8_000, stream: true }, { signal });
+    const { status } = await ask({ max_tokens: 32_000, stream: true }, { signal });
     expect(status).toBe(200);
   }
   // Four run, two wait, and the queue is full.

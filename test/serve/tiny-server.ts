@@ -36,12 +36,17 @@ export async function serve(
   const url = `http://127.0.0.1:${front.port}`;
   const [apiKey = 'none'] = options.apiKeys ?? [];
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
-  const post = (at: string, body: unknown, init: RequestInit = {}) =>
-    fetch(url + at, {
+  // Node gives up a request whose response is collected as garbage before its body has been read.
+  const kept: Response[] = [];
+  const post = async (at: string, body: unknown, init: RequestInit = {}) => {
+    const response = await fetch(url + at, {
       ...{ method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) },
       ...init,
       headers: { 'content-type': 'application/json', ...(init.headers as Record<string, string>) },
     });
+    kept.push(response);
+    return response;
+  };
   return { handler, front, url, client, post };
 }
 

@@ -152,9 +152,12 @@ export class ModelService {
           generation.cancel();
           ticket.leave();
           times.end(undefined, generation.usage());
+          request.signal.removeEventListener('abort', left);
         };
-        // A server that ends does not wait until what was computed has been read: that can take forever.
-        ticket.signal.addEventListener('abort', left, { once: true });
+        // Neither a server that ends nor a caller who has gone waits until what was computed has been read: that can take
+        // forever. The request is kept with `left`: one that is collected as garbage never tells that it was aborted.
+        for (const one of [ticket.signal, request.signal])
+          one.addEventListener('abort', left, { once: true });
         return left;
       });
     } catch (error) {
