@@ -8,5 +8,7 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // What is waited for comes soon, but not on a machine that is busy with another file.
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -1,5 +1,6 @@
 /** The command line as a user meets it: in a process of its own. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -101,9 +102,10 @@ describe('headrace run', () => {
     };`);
     const child = spawn(process.execPath, [main, 'run', '--json', file], {
       cwd: folder,
-      env: { ...process.env, RATE: '1000' },
+      env: { ...process.env, RATE: '100' },
     });
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const state = path.join(folder, 'state');
+    await expect.poll(() => readdir(state, { recursive: true }).catch(() => [])).not.toEqual([]);
     child.kill('SIGINT');
     const { code, out } = await outputOf(child);
     const stopped = JSON.parse(out) as { outcome: string };
@@ -114,12 +116,12 @@ describe('headrace run', () => {
   });
 
   it('cancels at the second SIGINT, but not when npm hands on the first once more', async () => {
-    const stuck = `${rows}.map(() => new Promise(() => {}), { schema: { id: t.i64() } })`;
+    const stuck = `${rows}.map(() => (console.log('called'), new Promise(() => {})), { schema: { id: t.i64() } })`;
     const file = await pipeline(`export default ${stuck}.to(sink.blackhole());`);
     const child = spawn(process.execPath, [main, 'run', file], { cwd: folder });
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await once(child.stdout, 'data');
     child.kill('SIGINT');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 20));
     child.kill('SIGINT');
     await new Promise((resolve) => setTimeout(resolve, 1000));
     expect(child.exitCode).toBeNull();

@@ -53,6 +53,12 @@ export class ServerMetrics {
       one('headrace:kv_evictions_total', 'counter', 'Blocks that the prefix cache lost.', kv.evictions),
       one('headrace:computed_tokens_total', 'counter', 'Tokens computed, padding apart.', kv.computed),
       one('headrace:steps_total', 'counter', 'Steps of the engine.', engine.steps),
+      one(
+        'headrace:failed_runs_total',
+        'counter',
+        'Runs of the model that failed as a whole: each of their rows was tried alone.',
+        engine.failedRuns,
+      ),
       one('headrace:model_seconds_total', 'counter', 'Seconds in the model.', engine.runMs / 1000),
       one(
         'headrace:engine_seconds_total',

@@ -4,6 +4,8 @@ import type { Step } from '../runner/runner.ts';
 export class CoreCounters {
   steps = 0;
   runs = 0;
+  /** Runs that failed as a whole. */
+  failedRuns = 0;
   /** Rows, and tokens of rows with padding, of all runs. */
   rows = 0;
   paddedTokens = 0;

@@ -119,6 +119,21 @@ describe('the engine', () => {
     }
   });
 
+  test('does what waited for the end of a run also when the step fails', async () => {
+    const emit = () => {
+      core.cancel(second);
+      forgotten = core.resetPrefixCache();
+      throw new Error('no');
+    };
+    const { core, add } = coreHarness(model, {}, { emit });
+    let forgotten: Promise<number> | undefined;
+    const first = add(prompt(1, 20), { ...greedy, maxTokens: 8 });
+    const second = add(prompt(2, 40), { ...greedy, maxTokens: 8 });
+    await expect(core.step()).rejects.toThrow('no');
+    expect([...core.requests.requests()].map(({ id }) => id)).toEqual([first]);
+    expect(await forgotten).toBeGreaterThan(0);
+  });
+
   test('gives the memory of what was computed back with the step', async () => {
     const results: (Float32Array | undefined)[] = [];
     const run: ModelRunner['run'] = async (step, pool) => {
@@ -164,12 +179,17 @@ describe('the engine', () => {
     const options = { ...greedy, maxTokens: 10, logprobs: 0 };
     const alone = clean.map((one) => expected.add(one, options));
     await expected.finish();
-    const { core, add, finish, tokens, failure } = coreHarness(model, {}, { runner });
+    const { core, add, finish, tokens, failure, events } = coreHarness(model, {}, { runner });
     const sound = clean.slice(0, 2).map((one) => add(one, options));
     const wrong = add([...prompt(4, 20), 77], options);
     const last = add(clean[2] as number[], options);
     await finish();
     expect(failure(wrong)).toBe('HR_MODEL_RUN');
+    // Nobody but the log and the counter tells of a run whose rows have succeeded alone.
+    const failed = events.flatMap((event) => (event.kind === 'isolate' ? [event] : []));
+    expect(failed.some(({ sequences }) => sequences.length > 1)).toBe(true);
+    expect(failed.every(({ why }) => why !== '')).toBe(true);
+    expect(core.counters.failedRuns).toBe(failed.length);
     for (const [at, id] of [...sound, last].entries()) {
       // A tiny model may well say the poisoned token itself.
       const said = ids(expected.tokens(alone[at] as number));

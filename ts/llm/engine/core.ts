@@ -206,9 +206,12 @@ export class EngineCore {
 
   /** A run failed as a whole: each row is tried alone, and fails alone. */
   async #isolate(answers: readonly Answer[], { counts }: Reservation, error: unknown): Promise<void> {
+    const why = error instanceof Error ? error.message : String(error);
+    this.counters.failedRuns++;
+    this.#log({ kind: 'isolate', sequences: answers.map(({ sequence }) => sequence), why });
     const [only] = answers;
     if (answers.length === 1 && only !== undefined) {
-      this.#fail(only.request, runFailed(error instanceof Error ? error.message : String(error), error));
+      this.#fail(only.request, runFailed(why, error));
       return;
     }
     for (const [row, { sequence }] of answers.entries())

@@ -31,6 +31,8 @@ export type EngineEvent =
       readonly blocks: number;
       readonly ms: number;
     }
+  /** A run of these sequences failed as a whole, for this reason: each is tried alone, or fails if it was alone. */
+  | { readonly kind: 'isolate'; readonly sequences: readonly number[]; readonly why: string }
   /** A step is done; so long it took besides its runs. */
   | { readonly kind: 'step'; readonly ownMs: number }
   | { readonly kind: 'preempt'; readonly request: number; readonly choice: number }
