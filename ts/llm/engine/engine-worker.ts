@@ -1,7 +1,6 @@
 /** The thread on which an engine runs its steps: it holds the model, the KV cache and the scheduler. */
 
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Use } from '../import/use.ts';
 import { Model } from '../model.ts';
 import type { NativeGate } from '../runner/native-gate.ts';
 import type { SelfTest } from '../runner/self-test.ts';
@@ -45,13 +44,6 @@ export interface EngineInfo {
   readonly deterministic?: boolean;
   /** What trying it out has found. */
   readonly selfTest?: SelfTest;
-}
-
-/** What the engine says when it is ready. */
-export interface EngineReady {
-  readonly info: EngineInfo;
-  /** The thread is ended from outside, and so is its use of the model. */
-  readonly use: Use;
 }
 
 async function start({ file, options }: EngineData, gate: NativeGate) {
@@ -122,7 +114,7 @@ async function start({ file, options }: EngineData, gate: NativeGate) {
   };
   void prepare();
   const onSaid = (said: ToEngine) => ('add' in said ? add(said.add) : core.cancel(said.cancel));
-  return { ready: { info, use: model.use } satisfies EngineReady, methods, onSaid };
+  return { ready: info, methods, onSaid };
 }
 
 /** What the engine can be asked. */

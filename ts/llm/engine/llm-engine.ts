@@ -1,17 +1,11 @@
 /** A language model that answers many requests at a time, in threads of its own. */
 import { randomBytes } from 'node:crypto';
 import { HeadraceError } from '../../errors.ts';
-import { endUse, type Use } from '../import/use.ts';
+import { modelCache } from '../import/cache.ts';
+import { endUsesOf } from '../import/use.ts';
 import type { ChatMessage } from '../tokenizer/chat-template.ts';
 import type { EngineOptions, PlainEngineOptions } from './engine-options.ts';
-import type {
-  EngineData,
-  EngineInfo,
-  EngineMethods,
-  EngineReady,
-  FromEngine,
-  ToEngine,
-} from './engine-worker.ts';
+import type { EngineData, EngineInfo, EngineMethods, FromEngine, ToEngine } from './engine-worker.ts';
 import type { Generation } from './generation.ts';
 import { Generations } from './generations.ts';
 import type { EngineMetrics } from './metrics.ts';
@@ -37,7 +31,8 @@ export class LlmEngine implements AsyncDisposable {
   readonly #engine: WorkerPort<EngineMethods, ToEngine, FromEngine>;
   readonly #tokenizer: WorkerPort<TokenizerMethods, never, never>;
   readonly #generations: Generations;
-  readonly #use: Use;
+  /** The thread is ended from outside, and so is its use of the model. */
+  readonly #endUse: () => void;
 
   /**
    * Loads a GGUF file; the first time it is converted. Errors are those of `Model.load`, and `HR_OPTION_INVALID` for limits
@@ -63,16 +58,19 @@ export class LlmEngine implements AsyncDisposable {
       { file },
       { onSaid: () => {}, onEnd },
     );
+    const { thread } = engine;
+    const endUse = () => endUsesOf(options.cache ?? modelCache(), thread);
     signal?.addEventListener('abort', terminate, { once: true });
     try {
       signal?.throwIfAborted();
       const [ready] = await Promise.all([engine.ready, tokenizer.ready]);
       signal?.throwIfAborted();
-      const { info, use } = ready as EngineReady;
+      const info = ready as EngineInfo;
       warnOfBits(info);
-      return new LlmEngine(info, use, engine, tokenizer, generations);
+      return new LlmEngine(info, endUse, engine, tokenizer, generations);
     } catch (error) {
       await terminate();
+      endUse();
       if (!signal?.aborted) throw error;
       throw new HeadraceError('HR_CANCELLED', 'Loading the model was given up.', { cause: error });
     } finally {
@@ -82,13 +80,13 @@ export class LlmEngine implements AsyncDisposable {
 
   private constructor(
     info: EngineInfo,
-    use: Use,
+    endUse: () => void,
     engine: WorkerPort<EngineMethods, ToEngine, FromEngine>,
     tokenizer: WorkerPort<TokenizerMethods, never, never>,
     generations: Generations,
   ) {
     this.info = info;
-    this.#use = use;
+    this.#endUse = endUse;
     this.ended = generations.ended;
     this.#engine = engine;
     this.#tokenizer = tokenizer;
@@ -154,7 +152,7 @@ export class LlmEngine implements AsyncDisposable {
   async close(): Promise<void> {
     this.#generations.close(new HeadraceError('HR_ENGINE_CLOSED', 'The engine was closed.'));
     await Promise.all([this.#engine.terminate(), this.#tokenizer.terminate()]);
-    endUse(this.#use);
+    this.#endUse();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -35,6 +35,8 @@ export class WorkerPort<M extends Methods, ToSay, Said> {
   readonly #atExit = shutAtExit(this.#gate);
   #last = READY;
   #ended: HeadraceError | undefined;
+  /** The number of the thread in this process, also when it has ended. */
+  readonly thread: number;
   /** What the worker has to say when it is ready, or why it is not. */
   readonly ready: Promise<unknown>;
 
@@ -54,6 +56,7 @@ export class WorkerPort<M extends Methods, ToSay, Said> {
       // What dies young is collected soon, instead of making the process larger.
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
+    this.thread = this.#worker.threadId;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.ready = promise;
     promise.catch(() => {

@@ -6,6 +6,7 @@
 import { createHash, hash, randomUUID } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -88,10 +89,9 @@ function put(cache: string, folder: string, make: (file: WriteFile) => void): vo
   mkdirSync(making);
   try {
     seal(making, make);
-    // Another process may have been faster, and use it by now.
-    if (isSound(folder)) return;
-    removeFolder(cache, path.basename(folder));
-    putInPlace(making, folder);
+    // What is in the way is damaged, unless another process has just repaired it.
+    while (!putInPlace(making, folder))
+      removeFolder(cache, path.basename(folder), (aside) => !isSound(aside));
   } finally {
     rmSync(making, { recursive: true, force: true });
   }
@@ -143,12 +143,18 @@ function seal(folder: string, make: (file: WriteFile) => void): void {
   }
 }
 
-function putInPlace(making: string, folder: string): void {
+/**
+ * Whether there is a sound folder now: this one, or that of a process that was faster, and uses it by now. Throws what went
+ * wrong, unless there is another folder in the way.
+ */
+function putInPlace(making: string, folder: string): boolean {
   try {
     renameSync(making, folder);
+    return true;
   } catch (error) {
-    // Another process was faster; its folder has the same content.
-    if (!isSound(folder)) throw error;
+    if (isSound(folder)) return true;
+    if (existsSync(folder)) return false;
+    throw error;
   }
 }
 

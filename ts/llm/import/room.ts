@@ -36,7 +36,7 @@ export function makeRoom(cache: string, limit: number, seal: string): void {
     if (bytes <= limit) return;
     if (inUse(cache).has(folder.name)) continue;
     try {
-      removeFolder(cache, folder.name, (name) => !inUse(cache).has(name));
+      removeFolder(cache, folder.name, () => !inUse(cache).has(folder.name));
       bytes -= folder.bytes;
     } catch {
       // Some systems do not let a file go that is open somewhere.
@@ -62,14 +62,10 @@ function sizeOf(
 }
 
 /**
- * Removes a folder, if there is one, as a whole: it is put aside first, and asked about again. One that somebody has begun to
- * use meanwhile is put back.
+ * Removes a folder, if there is one, as a whole: it is put aside first, and `still` is asked about it there. If it is not to go any
+ * more, it is put back, unless there is another in its place by now.
  */
-export function removeFolder(
-  cache: string,
-  name: string,
-  still: (name: string) => boolean = () => true,
-): void {
+export function removeFolder(cache: string, name: string, still: (aside: string) => boolean): void {
   const gone = path.join(cache, `${GONE}${randomUUID()}`);
   try {
     renameSync(path.join(cache, name), gone);
@@ -77,8 +73,12 @@ export function removeFolder(
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw error;
   }
-  if (still(name)) rmSync(gone, { recursive: true, force: true });
-  else renameSync(gone, path.join(cache, name));
+  try {
+    if (!still(gone)) renameSync(gone, path.join(cache, name));
+  } catch {
+    // Another one is in its place.
+  }
+  rmSync(gone, { recursive: true, force: true });
 }
 
 /** Removes what processes that died have left: folders that were being made or removed. */

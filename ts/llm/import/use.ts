@@ -6,6 +6,7 @@ import { hash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { threadId } from 'node:worker_threads';
 
 const PREFIX = '.use-';
 /** Whether a process of another machine lives cannot be asked; its mark counts for this long. */
@@ -27,7 +28,9 @@ export interface Use {
 export function beginUse(cache: string, name: string): Use {
   const mark = path.join(cache, `${PREFIX}${randomUUID()}`);
   try {
-    writeFileSync(mark, JSON.stringify({ name, host: HOST, process: process.pid }), { flag: 'wx' });
+    writeFileSync(mark, JSON.stringify({ name, host: HOST, process: process.pid, thread: threadId }), {
+      flag: 'wx',
+    });
     return { mark };
   } catch {
     return { mark: undefined };
@@ -43,12 +46,22 @@ export function endUse({ mark }: Use): void {
   }
 }
 
+/** Takes away the marks of a thread of this process that has been ended from outside, at whatever point. O(marks). */
+export function endUsesOf(cache: string, ended: number): void {
+  try {
+    for (const mark of marks(cache)) {
+      const { host, process: id, thread } = contentOf(mark) ?? {};
+      if (host === HOST && id === process.pid && thread === ended) endUse({ mark });
+    }
+  } catch {
+    // A folder that cannot be read has no marks of ours.
+  }
+}
+
 /** The names of the models in use. Marks of processes that have ended are removed. O(marks). */
 export function inUse(cache: string): Set<string> {
   const names = new Set<string>();
-  for (const entry of readdirSync(cache)) {
-    if (!entry.startsWith(PREFIX)) continue;
-    const mark = path.join(cache, entry);
+  for (const mark of marks(cache)) {
     const name = marked(mark);
     if (name === undefined) endUse({ mark });
     else names.add(name);
@@ -56,15 +69,27 @@ export function inUse(cache: string): Set<string> {
   return names;
 }
 
+/** The paths of all marks; none where there is no such folder. */
+function marks(cache: string): string[] {
+  const entries = statSync(cache, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(cache) : [];
+  return entries.filter((entry) => entry.startsWith(PREFIX)).map((entry) => path.join(cache, entry));
+}
+
 /** The name in a mark that counts. */
 function marked(mark: string): string | undefined {
   const since = statSync(mark, { throwIfNoEntry: false })?.mtimeMs;
   if (since === undefined) return undefined;
   const young = Date.now() - since < ELSEWHERE_MS;
+  const { name, host, process: id } = contentOf(mark) ?? {};
+  const counts = host === HOST ? lives(id, since) : young;
+  return counts && typeof name === 'string' ? name : undefined;
+}
+
+/** What a mark says; undefined if it has gone, or says nothing that can be read. */
+function contentOf(mark: string): Record<string, unknown> | undefined {
   try {
-    const { name, host, process: id } = JSON.parse(readFileSync(mark, 'utf8'));
-    const counts = host === HOST ? lives(id, since) : young;
-    return counts && typeof name === 'string' ? name : undefined;
+    const content: unknown = JSON.parse(readFileSync(mark, 'utf8'));
+    return typeof content === 'object' && content !== null ? { ...content } : undefined;
   } catch {
     return undefined;
   }
