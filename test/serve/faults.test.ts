@@ -6,7 +6,7 @@ import { type FrontLimits, HttpFront } from '../../ts/serve/http-front.ts';
 import type { ServeOptions } from '../../ts/serve/serve-options.ts';
 import { MetricsPage } from './metrics-page.ts';
 import { RawClient } from './raw-client.ts';
-import { errorIn, serve, tinyEngine } from './tiny-server.ts';
+import { altered, ENDLESS, errorIn, ROOMY, serve, tinyEngine } from './tiny-server.ts';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
@@ -15,7 +15,7 @@ let server: Awaited<ReturnType<typeof serve>>;
 let raw: RawClient[] = [];
 let alone: string;
 beforeAll(async () => {
-  tiny = await tinyEngine({ maxNumSeqs: 4, kvBlocks: 8_200, context: 32_768 });
+  tiny = await tinyEngine(ROOMY);
   await start();
   alone = await canary();
   await server.front.close();
@@ -39,8 +39,8 @@ async function client(): Promise<RawClient> {
 
 const AT = '/v1/completions';
 const SHORT = { model: 'tiny', prompt: 'The river', max_tokens: 4, temperature: 0, ignore_eos: true };
-/** Longer than any test takes: 32,000 tokens, unless it is given up. */
-const LONG = { ...SHORT, max_tokens: 32_000 };
+/** Longer than any test takes, unless it is given up. */
+const LONG = { ...SHORT, max_tokens: ENDLESS };
 const STREAM = { ...LONG, stream: true };
 
 async function canary(headers: Record<string, string> = {}, model = 'tiny'): Promise<string> {
@@ -125,7 +125,7 @@ describe('too many', () => {
     const free = await occupied();
     const responses = Array.from({ length: 300 }, () => server.post(AT, SHORT));
     const rejected = () => value('vllm:admission_rejections_total', { reason: 'queue_requests' });
-    await expect.poll(rejected, { timeout: 30_000 }).toBe(284);
+    await expect.poll(rejected).toBe(284);
     expect(await value('headrace:queue_requests')).toBe(16);
     free();
     const all = await Promise.all(responses);
@@ -407,23 +407,20 @@ test('connections beyond the limit are dropped, and taken again when others have
 });
 
 describe('an engine', () => {
-  const broken = (fail: () => never) => ({
-    ...{ info: tiny.engine.info, metrics: () => tiny.engine.metrics() },
-    encode: (text: string) => tiny.engine.encode(text),
-    encodeChat: (messages: Parameters<typeof tiny.engine.encodeChat>[0]) => tiny.engine.encodeChat(messages),
-    decode: (tokens: ArrayLike<number>) => tiny.engine.decode(tokens),
-    complete: (prompt: Uint32Array, options: Parameters<typeof tiny.engine.complete>[1]) => {
-      const generation = tiny.engine.complete(prompt, options);
-      let read = 0;
-      return {
-        usage: () => generation.usage(),
-        cancel: () => generation.cancel(),
-        async *[Symbol.asyncIterator]() {
-          for await (const token of generation) yield ++read === 3 ? fail() : token;
-        },
-      };
-    },
-  });
+  const broken = (fail: () => never) =>
+    altered(tiny.engine, {
+      complete: (prompt, options) => {
+        const generation = tiny.engine.complete(prompt, options);
+        let read = 0;
+        return {
+          usage: () => generation.usage(),
+          cancel: () => generation.cancel(),
+          async *[Symbol.asyncIterator]() {
+            for await (const token of generation) yield ++read === 3 ? fail() : token;
+          },
+        };
+      },
+    });
 
   test('that fails has a 500 without its reason, and in a stream a last event; the server hears of it', async () => {
     const failures: unknown[] = [];

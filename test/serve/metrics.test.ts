@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RequestMetrics } from '../../ts/serve/request-metrics.ts';
 import { MetricsPage } from './metrics-page.ts';
-import { serve, tinyEngine } from './tiny-server.ts';
+import { altered, ENDLESS, ROOMY, serve, tinyEngine } from './tiny-server.ts';
 
 let tiny: Awaited<ReturnType<typeof tinyEngine>>;
 let server: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
-  tiny = await tinyEngine({ maxNumSeqs: 4, kvBlocks: 8_200, context: 32_768 });
+  tiny = await tinyEngine(ROOMY);
   server = await serve(tiny.engine, { maxQueueRequests: 2, servedModelName: 'a "tiny"\\model' });
 });
 afterAll(async () => {
@@ -135,13 +135,20 @@ test('requests, tokens and cache hits are counted', async () => {
   expect(after.value('vllm:kv_cache_usage_perc')).toBe(0);
 });
 
+test('runs that failed are counted apart from requests that did', async () => {
+  const metrics = async () => ({ ...(await tiny.engine.metrics()), failed: 1, failedRuns: 3 });
+  const other = await serve(altered(tiny.engine, { metrics }));
+  expect((await MetricsPage.of(other.url)).value('headrace:failed_runs_total')).toBe(3);
+  await other.front.close();
+});
+
 test('what runs, waits and is refused can be seen', async () => {
   const controller = new AbortController();
   const { signal } = controller;
   const before = await MetricsPage.of(server.url);
   // Longer than all that follows takes.
   for (let running = 0; running < 4; running++) {
-    const { status } = await ask({ max_tokens: 32_000, stream: true }, { signal });
+    const { status } = await ask({ max_tokens: ENDLESS, stream: true }, { signal });
     expect(status).toBe(200);
   }
   // Four run, two wait, and the queue is full.

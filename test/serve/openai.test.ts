@@ -1,7 +1,7 @@
 /** The server as the `openai` client sees it. */
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { serve, tinyEngine } from './tiny-server.ts';
+import { altered, serve, tinyEngine } from './tiny-server.ts';
 
 let tiny: Awaited<ReturnType<typeof tinyEngine>>;
 let server: Awaited<ReturnType<typeof serve>>;
@@ -224,14 +224,8 @@ describe('whether equal requests have equal bits', () => {
   const shown = async (deterministic: boolean | undefined) => {
     const { engine } = tiny;
     const { deterministic: _, ...info } = engine.info;
-    const other = await serve({
-      ...{ info: deterministic === undefined ? info : { ...info, deterministic } },
-      complete: (prompt, options) => engine.complete(prompt, options),
-      encode: (text) => engine.encode(text),
-      encodeChat: (chat) => engine.encodeChat(chat),
-      decode: (tokens) => engine.decode(tokens),
-      metrics: () => engine.metrics(),
-    });
+    const change = { info: deterministic === undefined ? info : { ...info, deterministic } };
+    const other = await serve(altered(engine, change));
     const answer = await other.client.chat.completions.create(chat);
     const [card] = (await other.client.models.list()).data;
     const page = await (await fetch(`${other.url}/metrics`)).text();

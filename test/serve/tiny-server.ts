@@ -11,6 +11,10 @@ import type { ServeOptions } from '../../ts/serve/serve-options.ts';
 import type { ServedEngine } from '../../ts/serve/served-engine.ts';
 import { type TinyOptions, tinyFile } from '../llm/tiny-model.ts';
 
+/** For {@link tinyEngine}: four places, in each of which an answer of `ENDLESS` tokens is longer than any test takes. */
+export const ENDLESS = 32_000;
+export const ROOMY = { maxNumSeqs: 4, kvBlocks: 8_200, context: 32_768 };
+
 /** A folder with the tiny model's file, and an engine of it. */
 export async function tinyEngine(options: EngineOptions & TinyOptions = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'headrace-serve-'));
@@ -23,6 +27,19 @@ export async function tinyEngine(options: EngineOptions & TinyOptions = {}) {
     rmSync(folder, { recursive: true, force: true });
   };
   return { engine, file, folder, close };
+}
+
+/** An engine that is another but for this. */
+export function altered(engine: ServedEngine, change: Partial<ServedEngine>): ServedEngine {
+  return {
+    info: engine.info,
+    complete: (prompt, options) => engine.complete(prompt, options),
+    encode: (text) => engine.encode(text),
+    encodeChat: (messages) => engine.encodeChat(messages),
+    decode: (tokens) => engine.decode(tokens),
+    metrics: () => engine.metrics(),
+    ...change,
+  };
 }
 
 /** Serves an engine on a free port. */

@@ -56,7 +56,7 @@ export class ServerMetrics {
       one(
         'headrace:failed_runs_total',
         'counter',
-        'Runs of the model that failed as a whole: each of their rows was tried alone.',
+        'Runs of the model that failed as a whole; where they had several rows, each was tried alone.',
         engine.failedRuns,
       ),
       one('headrace:model_seconds_total', 'counter', 'Seconds in the model.', engine.runMs / 1000),

@@ -11,7 +11,7 @@ export interface EngineMetrics {
   /** Sums since the start. Milliseconds in the model, and in steps outside it. */
   readonly steps: number;
   readonly runs: number;
-  /** Runs that failed as a whole: each of their rows was tried alone. */
+  /** Runs that failed as a whole; where they had several rows, each was tried alone. */
   readonly failedRuns: number;
   readonly rows: number;
   readonly paddedTokens: number;

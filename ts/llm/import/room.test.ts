@@ -21,7 +21,7 @@ import { LlmEngine } from '../engine/llm-engine.ts';
 import { Model } from '../model.ts';
 import { seededRandom } from '../simulator/random.ts';
 import { importModel } from './import-model.ts';
-import { cacheLimit } from './room.ts';
+import { cacheLimit, removeFolder } from './room.ts';
 import { endUse } from './use.ts';
 
 const parent = mkdtempSync(path.join(tmpdir(), 'headrace-room-'));
@@ -41,7 +41,8 @@ function write(seed: number, layers = 2): string {
 const bytesOf = (folder: string) =>
   readdirSync(folder).reduce((sum, file) => sum + statSync(path.join(folder, file)).size, 0);
 const models = () => readdirSync(cache).filter((name) => !name.startsWith('.'));
-const hidden = () => readdirSync(cache).filter((name) => name.startsWith('.'));
+const hidden = (prefix = '.') =>
+  existsSync(cache) ? readdirSync(cache).filter((name) => name.startsWith(prefix)) : [];
 
 /** Converts a model and lets it go; its folder's name. `ago` milliseconds later than it was. */
 function visit(file: string, cacheBytes: number, ago = 0): string {
@@ -132,15 +133,29 @@ describe('the cache', () => {
     const controller = new AbortController();
     const loading = LlmEngine.load(file, { cache, threads: 1, signal: controller.signal });
     const refused = expect(loading).rejects.toThrow(/HR_CANCELLED/);
-    await expect
-      .poll(() => existsSync(cache) && hidden().some((name) => name.startsWith('.use-')))
-      .toBe(true);
+    await expect.poll(() => hidden('.use-').length).toBe(1);
     controller.abort();
     await refused;
     await expect(LlmEngine.load(file, { cache, threads: 1, maxModelLen: 10_000 })).rejects.toThrow(
       /maxModelLen/,
     );
-    expect(hidden().filter((name) => name.startsWith('.use-'))).toEqual([]);
+    expect(hidden('.use-')).toEqual([]);
+  });
+
+  test.each([false, true])('puts back what is to stay, unless another is in its place: %s', (another) => {
+    const [folder, text] = [path.join(cache, 'model'), path.join(cache, 'model', 'text')];
+    const put = (content: string) => {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(text, content);
+    };
+    put('first');
+    removeFolder(cache, 'model', (aside) => {
+      expect(readFileSync(path.join(aside, 'text'), 'utf8')).toBe('first');
+      if (another) put('second');
+      return false;
+    });
+    expect(readFileSync(text, 'utf8')).toBe(another ? 'second' : 'first');
+    expect(readdirSync(cache)).toEqual(['model']);
   });
 
   test.each([-1, 1.5, Number.NaN])('refuses a limit of %s', (cacheBytes) => {
@@ -217,13 +232,7 @@ describe('processes that share the cache', () => {
     expect(midway).toBeGreaterThan(0);
   });
 
-  const making = () => {
-    try {
-      return hidden().some((name) => name.startsWith('.making-'));
-    } catch {
-      return false;
-    }
-  };
+  const making = () => hidden('.making-').length > 0;
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
   /** The folder of this file has the bytes that an undisturbed import gives it. */

@@ -73,8 +73,9 @@ export function removeFolder(cache: string, name: string, still: (aside: string)
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw error;
   }
+  const goes = still(gone);
   try {
-    if (!still(gone)) renameSync(gone, path.join(cache, name));
+    if (!goes) renameSync(gone, path.join(cache, name));
   } catch {
     // Another one is in its place.
   }

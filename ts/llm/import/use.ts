@@ -50,11 +50,11 @@ export function endUse({ mark }: Use): void {
 export function endUsesOf(cache: string, ended: number): void {
   try {
     for (const mark of marks(cache)) {
-      const { host, process: id, thread } = contentOf(mark) ?? {};
+      const { host, process: id, thread } = contentOf(mark);
       if (host === HOST && id === process.pid && thread === ended) endUse({ mark });
     }
   } catch {
-    // A folder that cannot be read has no marks of ours.
+    // A folder that is not there, or cannot be read, has no marks of ours.
   }
 }
 
@@ -69,10 +69,11 @@ export function inUse(cache: string): Set<string> {
   return names;
 }
 
-/** The paths of all marks; none where there is no such folder. */
+/** The paths of all marks. */
 function marks(cache: string): string[] {
-  const entries = statSync(cache, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(cache) : [];
-  return entries.filter((entry) => entry.startsWith(PREFIX)).map((entry) => path.join(cache, entry));
+  return readdirSync(cache)
+    .filter((entry) => entry.startsWith(PREFIX))
+    .map((entry) => path.join(cache, entry));
 }
 
 /** The name in a mark that counts. */
@@ -80,18 +81,17 @@ function marked(mark: string): string | undefined {
   const since = statSync(mark, { throwIfNoEntry: false })?.mtimeMs;
   if (since === undefined) return undefined;
   const young = Date.now() - since < ELSEWHERE_MS;
-  const { name, host, process: id } = contentOf(mark) ?? {};
+  const { name, host, process: id } = contentOf(mark);
   const counts = host === HOST ? lives(id, since) : young;
   return counts && typeof name === 'string' ? name : undefined;
 }
 
-/** What a mark says; undefined if it has gone, or says nothing that can be read. */
-function contentOf(mark: string): Record<string, unknown> | undefined {
+/** What a mark says; nothing if it has gone, or cannot be read. */
+function contentOf(mark: string): { readonly [key: string]: unknown } {
   try {
-    const content: unknown = JSON.parse(readFileSync(mark, 'utf8'));
-    return typeof content === 'object' && content !== null ? { ...content } : undefined;
+    return Object(JSON.parse(readFileSync(mark, 'utf8')));
   } catch {
-    return undefined;
+    return {};
   }
 }
 
